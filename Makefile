@@ -1,0 +1,34 @@
+# make run    trains the embedded model in seven domains and writes runs/seven_domain/report.html
+# make test   runs the tests
+# make setup  only makes .venv with the pinned dependencies
+# make bench  times the GRPO step beside a bare Tunix script, and the rewards
+
+PYTHON ?= python3
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+CONFIG ?= experiments/seven_domain.py
+WORKDIR ?= runs/seven_domain
+
+.PHONY: setup run test bench
+
+setup: $(VENV)/.installed
+
+# A stamp: a second call reinstalls nothing, a changed requirement does.
+$(VENV)/.installed: setup.py constraints.txt
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) --editable '.[dev,semantic]'
+	touch $@
+
+run: setup
+	$(VENV)/bin/python -m reasoner.main --config=$(CONFIG) --workdir=$(WORKDIR)
+
+test: $(VENV)/.installed-dev
+	$(VENV)/bin/python -m pytest
+
+bench: setup
+	$(VENV)/bin/python -m reasoner.benchmark
+	$(VENV)/bin/python -m rewards bench

@@ -1,0 +1,81 @@
+"""What loading gives: Examples by domain, and an account of every row that was read.
+
+  corpus.train["math"][17].uid                                       ->  "gsm8k/main/train/17"
+  corpus.counts[Origin("train", "math", "gsm8k", "main/train")]      ->  {"kept": 7473}
+
+Nothing is read or decided here.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+import dataclasses
+from typing import NamedTuple
+
+from rewards.errors import ConfigError
+from rewards.schema import Example
+
+TRAIN, EVALUATION = "train", "evaluation"
+KEPT = "kept"
+
+
+class Origin(NamedTuple):
+  """Where rows came from and what for. role: "train", "evaluation", or a further set's name."""
+
+  role: str
+  domain: str
+  dataset: str
+  split: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Corpus:
+  """Examples by domain, in an order that depends on the rows and the config alone.
+
+  train, evaluation: {domain: examples}. evaluation_sets: the same under the name of a further set.
+  counts: {origin: {reason: rows}}, KEPT being one of the reasons.
+  origins: where each example came from, by uid. notes: more lines for the table.
+  """
+
+  train: Mapping[str, tuple[Example, ...]]
+  evaluation: Mapping[str, tuple[Example, ...]]
+  evaluation_sets: Mapping[str, Mapping[str, tuple[Example, ...]]]
+  counts: Mapping[Origin, Mapping[str, int]]
+  origins: Mapping[str, Origin]
+  notes: tuple[str, ...] = ()
+
+  def table(self) -> list[str]:
+    """Returns lines to print: rows read and kept by domain, data set and split, and why not."""
+    head = ("domain", "data set", "split", "role", "read", KEPT, "dropped")
+    rows = [head]
+    for origin, reasons in sorted(self.counts.items(), key=lambda item: item[0][1:] + item[0][:1]):
+      dropped = [f"{n:,} {reason}" for reason, n in sorted(reasons.items()) if reason != KEPT]
+      read, kept = f"{sum(reasons.values()):,}", f"{reasons.get(KEPT, 0):,}"
+      rows.append((*origin[1:], origin.role, read, kept, "; ".join(dropped)))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    lines = [
+        "  ".join(f"{cell:>{w}}" if i in (4, 5) else f"{cell:<{w}}" for i, (cell, w) in
+                  enumerate(zip(row, widths))).rstrip()
+        for row in rows
+    ]
+    lines.insert(1, "-" * max(map(len, lines)))
+    return lines + list(self.notes)
+
+  def reasons(self, role: str, domain: str) -> Counter:
+    """Returns rows by reason over all that feed a domain in one role."""
+    total = Counter()
+    for origin, reasons in self.counts.items():
+      if (origin.role, origin.domain) == (role, domain):
+        total.update(reasons)
+    return total
+
+  def require_rows(self) -> None:
+    """Raises ConfigError where a domain has nothing to train on or to evaluate with."""
+    for role, examples in ((TRAIN, self.train), (EVALUATION, self.evaluation)):
+      for domain in examples:
+        if not examples[domain]:
+          reasons = [f"{n:,} {reason}" for reason, n in self.reasons(role, domain).items()]
+          raise ConfigError(
+              f"domain {domain!r} of config.rewards has no rows for {role} "
+              f"({', '.join(reasons) or 'none were read'}): expected at least one from a data set "
+              f"in config.data.sources.{domain} or a file in config.data.pools."
+          )

@@ -1,0 +1,169 @@
+"""Gold answers through their own rewards: a row is valid if its reward accepts its truth.
+
+  GSM8K "... #### 18"  ->  <reasoning>worked out</reasoning>\\n<answer>18</answer>  ->  correct
+
+A thousand programs take minutes, so verdicts are kept on disk, under a hash of the row, of the
+reward's settings and of the rewards' source: whatever may change a verdict changes the hash. A
+verdict that was not reached on our side is not kept. Domains without a correctness component have
+no truth to check and pass through.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+import dataclasses
+import hashlib
+import pathlib
+import sys
+from typing import Protocol
+
+from reasoner.data.corpus import Corpus
+from reasoner.data.corpus import KEPT
+from rewards.errors import ConfigError
+from rewards.format import render
+from rewards.schema import Choice
+from rewards.schema import Example
+from rewards.schema import RewardBreakdown
+from rewards.schema import Score
+from rewards.schema import UnitTests
+from rewards.scorer import Component
+from rewards.scorer import DomainRewards
+
+BATCH_SIZE = 256  # how much an interruption can lose
+
+
+class Scorer(Protocol):
+  """What is needed of a scorer: rewards.scorer.Scorer, or one that runs workers."""
+
+  def score(self, examples: Sequence[Example], texts: Sequence[str]) -> list[RewardBreakdown]: ...
+
+
+def gold_completion(example: Example) -> str | None:
+  """Returns a completion with the reference as its answer; None where no program is known."""
+  reference = example.reference
+  if isinstance(reference, UnitTests):
+    return render("worked out", f"```python\n{reference.text}\n```") if reference.text else None
+  return render("worked out", reference.label if isinstance(reference, Choice) else reference.text)
+
+
+def check_gold(
+    corpus: Corpus,
+    scorer: Scorer,
+    *,
+    rewards: Mapping[str, DomainRewards],
+    cache_path: str | pathlib.Path,
+) -> Corpus:
+  """Returns the corpus without the rows whose gold answer their own reward refuses.
+
+  Args:
+    scorer: scores gold answers; asked only for those without a verdict in the cache.
+    rewards: by domain, as `rewards.scorer.check` returns them.
+    cache_path: text file of verdicts, made where there is none; safe to delete.
+
+  Raises:
+    ConfigError: a domain has no row left; says what the reward said about one of them.
+  """
+  truths = {d: c for d in rewards if (c := _correctness(rewards[d]))}
+  salts = {domain: _salt(component) for domain, component in truths.items()}
+  examples = [e for e in _all(corpus) if e.domain in truths]
+  keys = {e.uid: _key(e, salts[e.domain]) for e in examples if gold_completion(e) is not None}
+  verdicts, reasons = _Cache(pathlib.Path(cache_path)), {}
+  asked = [e for e in examples if e.uid in keys and keys[e.uid] not in verdicts]
+  refused: dict[str, str] = {}
+  for start in range(0, len(asked), BATCH_SIZE):
+    batch = asked[start : start + BATCH_SIZE]
+    breakdowns = scorer.score(batch, [gold_completion(e) for e in batch])
+    for example, breakdown in zip(batch, breakdowns, strict=True):
+      component = truths[example.domain].name
+      score = breakdown.scores.get(component)
+      reasons[example.uid] = score.reason if isinstance(score, Score) else f"score {score}"
+      if breakdown.correct is None:
+        refused[example.uid] = f"gold not scored by {component}"
+    verdicts.add({
+        keys[e.uid]: b.correct for e, b in zip(batch, breakdowns) if b.correct is not None
+    })
+  for example in examples:
+    if example.uid in keys and verdicts.get(keys[example.uid]) is False:
+      refused[example.uid] = f"gold refused by {truths[example.domain].name}"
+  checked = _without(corpus, refused)
+  _require_rows(corpus, checked, refused, reasons)
+  unchecked = sorted(Counter(e.domain for e in examples if e.uid not in keys).items())
+  notes = tuple(f"{d}: {n:,} rows have no gold program to check." for d, n in unchecked)
+  return dataclasses.replace(checked, notes=corpus.notes + notes)
+
+
+def _correctness(rewards: DomainRewards) -> Component | None:
+  return next((c for c in rewards.components.values() if c.spec.kind == "correctness"), None)
+
+
+def _all(corpus: Corpus) -> Iterator[Example]:
+  for role in (corpus.train, corpus.evaluation, *corpus.evaluation_sets.values()):
+    for examples in role.values():
+      yield from examples
+
+
+def _without(corpus: Corpus, refused: Mapping[str, str]) -> Corpus:
+  counts = {origin: Counter(reasons) for origin, reasons in corpus.counts.items()}
+  for uid, reason in refused.items():
+    counts[corpus.origins[uid]].update({KEPT: -1, reason: 1})
+
+  def accepted(by_domain):
+    return {d: tuple(e for e in rows if e.uid not in refused) for d, rows in by_domain.items()}
+
+  return dataclasses.replace(
+      corpus,
+      train=accepted(corpus.train),
+      evaluation=accepted(corpus.evaluation),
+      evaluation_sets={name: accepted(rows) for name, rows in corpus.evaluation_sets.items()},
+      counts=counts,
+      origins={uid: origin for uid, origin in corpus.origins.items() if uid not in refused},
+  )
+
+
+def _require_rows(
+    before: Corpus, after: Corpus, refused: Mapping[str, str], reasons: Mapping[str, str]
+) -> None:
+  for was, is_ in ((before.train, after.train), (before.evaluation, after.evaluation)):
+    for domain, examples in was.items():
+      if examples and not is_[domain]:
+        uid = examples[0].uid
+        said = f": {reasons[uid]}" if reasons.get(uid) else ""
+        raise ConfigError(
+            f"domain {domain!r}: no row is left, since each is {refused[uid]!r}, such as "
+            f"{uid}{said}. Expected rows whose reference the domain's correctness reward accepts."
+        )
+
+
+def _salt(component: Component) -> bytes:
+  """Hashes what, besides the row, decides a verdict: settings, source code and Python."""
+  digest = hashlib.sha256(repr((component.name, sorted(component.settings.items()))).encode())
+  digest.update(repr(sys.version_info[:2]).encode())
+  import rewards
+
+  plugin = pathlib.Path(component.spec.origin.rpartition(":")[0])
+  for path in (*sorted(pathlib.Path(rewards.__path__[0]).glob("*.py")), plugin):
+    digest.update(path.read_bytes())
+  return digest.digest()
+
+
+def _key(example: Example, salt: bytes) -> str:
+  content = (example.domain, example.prompt, example.reference, sorted(example.extra.items()))
+  return hashlib.sha256(salt + repr(content).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+class _Cache(dict):
+  """Verdicts by key, and their file: a line each, `<key> 1` or `<key> 0`."""
+
+  def __init__(self, path: pathlib.Path):
+    super().__init__()
+    self._path = path
+    if path.is_file():
+      for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        key, _, verdict = line.partition(" ")
+        if len(key) == 64 and verdict in ("0", "1"):  # else: cut off when a run was killed
+          self[key] = verdict == "1"
+
+  def add(self, verdicts: Mapping[str, bool]) -> None:
+    self.update(verdicts)
+    self._path.parent.mkdir(parents=True, exist_ok=True)
+    with self._path.open("a", encoding="utf-8") as file:
+      file.write("\n" + "".join(f"{key} {int(verdict)}\n" for key, verdict in verdicts.items()))

@@ -1,0 +1,38 @@
+"""HuggingFaceH4/no_robots: instructions and answers written by annotators; feeds three domains.
+
+  {"prompt": "Write a poem about ...", "prompt_id": "e3b0...", "category": "Generation",
+   "messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}
+"""
+
+from reasoner.data.dataset import DataSet
+from reasoner.data.dataset import Dropped
+from reasoner.data.dataset import Task
+from rewards.schema import Text
+
+CATEGORIES = {
+    "creative_ideation": "Brainstorm",
+    "creative_writing": "Generation",
+    "summarization": "Summarize",
+}
+
+
+def task(row, domain) -> Task:
+  if row["category"] != CATEGORIES[domain]:
+    raise Dropped("of another category")
+  if [message["role"] for message in row["messages"]] != ["user", "assistant"]:
+    raise Dropped("more than one turn")
+  return Task(
+      text=row["messages"][0]["content"].strip(),
+      reference=Text(text=row["messages"][1]["content"].strip()),
+  )
+
+
+DATASET = DataSet(
+    name="no_robots",
+    hub_id="HuggingFaceH4/no_robots",
+    splits=("train", "test"),
+    domains=tuple(CATEGORIES),
+    columns={"prompt_id": str, "messages": list, "category": str},
+    task=task,
+    uid_column="prompt_id",
+)

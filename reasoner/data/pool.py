@@ -1,0 +1,66 @@
+"""Pools: files of rows in the published exchange format, of any domain.
+
+  {"domain": "logic", "prompt": "Can a whale breathe under water?", "answer": "no", "metadata": {}}
+
+rewards/rows.py knows the format; here stands what training adds to it: which rows are of use,
+options that the prompt does not show, and `split` where the row has one.
+"""
+
+import dataclasses
+from typing import Any
+
+from reasoner.data.choices import with_options
+from reasoner.data.dataset import Dropped
+from reasoner.data.reading import Row
+from rewards.rows import RowError
+from rewards.rows import example_from_row
+from rewards.schema import Choice
+from rewards.schema import Example
+
+SPLITS = {
+    "train": "train",
+    "evaluation": "evaluation",
+    "validation": "evaluation",
+    "test": "evaluation",
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PoolRow:
+  """An Example, the row's own words, and "train", "evaluation" or "" where it does not say."""
+
+  example: Example
+  text: str
+  split: str
+
+
+def read_row(row: Row, place: str) -> PoolRow:
+  """Returns what a pool row says.
+
+  Raises:
+    RowError: the row is not of the pool schema.
+    Dropped: it is, and has nothing to answer or nothing to compare an answer with.
+  """
+  metadata = row.get("metadata")
+  if isinstance(metadata, dict):
+    # Parquet knows one type for all rows: what a row lacks stands there as None.
+    row = {**row, "metadata": {k: v for k, v in metadata.items() if v is not None}}
+  if row.get("prompt") == "":
+    raise Dropped("empty prompt")
+  split = row.get("split") or ""
+  if split and split not in SPLITS:
+    raise RowError(f"{place}: 'split' is {split!r}; expected one of {', '.join(SPLITS)}.")
+  tests = isinstance(metadata, dict) and metadata.get("test_cases")
+  if not tests and _is_empty(row.get("answer")):
+    raise Dropped("empty reference")
+  example = example_from_row(row, place)
+  text, reference = example.prompt.strip(), example.reference
+  if isinstance(reference, Choice):
+    shown = text.casefold()
+    if not all(choice.strip().casefold() in shown for _, choice in reference.choices):
+      example = dataclasses.replace(example, prompt=with_options(text, reference.choices))
+  return PoolRow(example=example, text=text, split=SPLITS.get(split, ""))
+
+
+def _is_empty(answer: Any) -> bool:
+  return answer is None or not str(answer).strip()

@@ -1,0 +1,69 @@
+"""A run's files, written so that a kill at any instant leaves each of them whole or a line short."""
+
+import contextlib
+import fcntl
+import json
+import os
+import pathlib
+from typing import Any
+
+from rewards.errors import ConfigError
+
+
+def write_json(path: pathlib.Path, value: Any) -> None:
+  """Replaces a file as one step: readers see the old content or the new, never a part."""
+  write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+  temporary = path.with_name(f".{path.name}.partial")
+  with temporary.open("w", encoding="utf-8", errors="surrogatepass") as file:
+    file.write(text)
+    file.flush()
+    os.fsync(file.fileno())
+  temporary.replace(path)
+
+
+def write_lines(path: pathlib.Path, rows: list[dict[str, Any]]) -> None:
+  """Replaces a JSONL file as one step."""
+  write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def append_line(path: pathlib.Path, row: dict[str, Any]) -> None:
+  with path.open("a", encoding="utf-8") as file:
+    file.write(json.dumps(row) + "\n")
+
+
+def read_lines(path: pathlib.Path) -> list[dict[str, Any]]:
+  """Returns the rows of a JSONL file; a last line that a kill cut short is left out."""
+  if not path.exists():
+    return []
+  rows = []
+  for line in path.read_text(encoding="utf-8").split("\n"):
+    with contextlib.suppress(json.JSONDecodeError):  # only the last can be cut: lines are appended
+      rows.append(json.loads(line))
+  return rows
+
+
+def keep_steps(path: pathlib.Path, *, below: int) -> None:
+  """Drops the rows of a JSONL file whose "step" is `below` or above it."""
+  if path.exists():
+    write_lines(path, [row for row in read_lines(path) if row["step"] < below])
+
+
+@contextlib.contextmanager
+def lock(directory: pathlib.Path):
+  """Holds a run's directory against a second process; freed by the system if this one dies.
+
+  Raises:
+    ConfigError: another process holds it.
+  """
+  directory.mkdir(parents=True, exist_ok=True)
+  with (directory / ".lock").open("w") as file:
+    try:
+      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+      raise ConfigError(
+          f"--workdir={directory} is in use by another run: wait for it, or name another directory."
+      ) from None
+    yield

@@ -1,0 +1,57 @@
+"""python -m reasoner.main --config=experiments/seven_domain.py[:variant] [--workdir=...] [--config.field=value]
+
+Flags to one command. A user's mistake is answered with a sentence and exit status 2; a stack trace
+is kept for our own bugs.
+"""
+
+import pathlib
+import sys
+
+from absl import app
+from absl import flags
+from absl import logging
+
+from reasoner import assemble
+from rewards import recipes
+from rewards.errors import ConfigError
+
+_CONFIG = flags.DEFINE_string("config", None, "A recipe: a Python file, with an optional :variant.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Where the run lives; by default runs/<recipe>.")
+
+
+def main(argv: list[str]) -> None:
+  logging.set_verbosity(logging.WARNING)  # Orbax tells a page for each checkpoint
+  try:
+    overrides = [argument for argument in argv[1:] if argument.startswith(recipes.PREFIX)]
+    for argument in argv[1:]:
+      if argument not in overrides:
+        raise ConfigError(f"{argument!r} is no flag; accepted: --config, --workdir, --config.FIELD=VALUE.")
+    if not _CONFIG.value:
+      raise ConfigError("--config is missing; try --config=experiments/seven_domain.py.")
+    config, defaults = recipes.load(_CONFIG.value, overrides)
+    workdir = pathlib.Path(_WORKDIR.value or _default_workdir(_CONFIG.value))
+    run = assemble.assemble(config, defaults, workdir)
+    from reasoner import train  # JAX and Tunix: seconds, which a mistake in the config need not cost
+
+    train.train(run)
+  except ConfigError as error:
+    sys.stderr.write(f"error: {error}\n")
+    sys.exit(2)
+
+
+def _default_workdir(config: str) -> str:
+  file, _, variant = config.partition(":")
+  return f"runs/{pathlib.Path(file).stem}" + (f"_{variant}" if variant else "")
+
+
+def _parse(argv: list[str]) -> list[str]:
+  """Parses absl's flags and leaves --config.FIELD=VALUE, which recipes.py reads."""
+  try:
+    return flags.FLAGS(argv, known_only=True)
+  except flags.Error as error:
+    sys.stderr.write(f"error: {error}\n")
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+  app.run(main, flags_parser=_parse)

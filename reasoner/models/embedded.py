@@ -1,0 +1,160 @@
+r"""The embedded model: Tunix's own Gemma 3, small and untrained, with a vocabulary of its own.
+
+  source = Embedded()
+  tokenizer = source.load_tokenizer(texts)  # a vocabulary learned from the run's own rows
+  model = source.load(mesh, dtype, seed=0)
+
+0.5 M parameters that two CPU cores can train in minutes. It exists so that the default run needs no
+download; `cold_start.py` teaches it everything that it will ever know. The architecture is Gemma 3's
+to the last detail (one key/value head, post-norms, rotary positions, tied embedding), so whatever
+runs on it runs on the real one.
+"""
+
+from collections.abc import Iterable
+import io
+from typing import Any
+from typing import TYPE_CHECKING
+
+from reasoner import prompts
+from reasoner.models.tokenizer import END_OF_TURN
+from reasoner.models.tokenizer import START_OF_TURN
+from reasoner.models.tokenizer import Tokenizer
+from rewards import format as output_format
+
+if TYPE_CHECKING:
+  from jax.sharding import Mesh
+  from tunix.models.gemma3.model import Gemma3
+  from tunix.models.gemma3.model import ModelConfig
+
+# Gemma's conventions for the first three ids; <end_of_turn> is looked up by its name.
+PAD_ID, EOS_ID, BOS_ID, UNKNOWN_ID = 0, 1, 2, 3
+VOCABULARY_SIZE = 1024
+
+# Every step pays for every token, and the instruction is in every prompt: what surrounds the task is
+# two pieces. Turn marks and tags are pieces too, which no text can be split into by accident.
+_BEFORE_TASK, _AFTER_TASK = prompts.TEMPLATE.split("{task}")
+_PIECES = (
+    START_OF_TURN,
+    END_OF_TURN,
+    *output_format.TAGS,
+    _BEFORE_TASK.rstrip().replace(" ", "▁"),  # the space is left to the task's first word
+    _AFTER_TASK.removeprefix(END_OF_TURN),
+    "\n",
+)
+# Written prompts may hold any of these, also where no training text did.
+_REQUIRED_CHARACTERS = "".join(map(chr, range(33, 127))) + "…"
+
+
+class Embedded:
+  """The source `config.model.name = "embedded"`."""
+
+  from_nothing = True
+
+  def check(self) -> None:
+    """Nothing can be missing."""
+
+  def load_tokenizer(self, texts: Iterable[str]) -> Tokenizer:
+    """Returns a vocabulary learned from `texts`; see `train_tokenizer`."""
+    return train_tokenizer(texts)
+
+  def load(self, mesh: "Mesh", dtype: Any, seed: int) -> "Gemma3":
+    """Returns the untrained model on the mesh, its weights drawn from `seed`."""
+    from reasoner.models import mesh as mesh_lib
+
+    mesh_lib.check_fits(config(VOCABULARY_SIZE, dtype), mesh)
+    return mesh_lib.place(build(VOCABULARY_SIZE, seed, dtype), mesh)
+
+
+def train_tokenizer(texts: Iterable[str], vocabulary_size: int = VOCABULARY_SIZE) -> Tokenizer:
+  """Returns a byte-pair vocabulary of `texts`; the same texts give the same vocabulary.
+
+  Digits are pieces of their own, white space is kept as it is, and there is no dummy prefix, so
+  that decode(encode(text)) == text for printable ASCII. Other characters become <unk> unless the
+  texts hold them.
+
+  Raises:
+    RuntimeError: (SentencePiece) the texts are too few for so many pieces.
+  """
+  import sentencepiece
+
+  serialized = io.BytesIO()
+  sentencepiece.SentencePieceTrainer.train(
+      sentence_iterator=iter(texts),
+      model_writer=serialized,
+      model_type="bpe",
+      vocab_size=vocabulary_size,
+      pad_id=PAD_ID,
+      eos_id=EOS_ID,
+      bos_id=BOS_ID,
+      unk_id=UNKNOWN_ID,
+      user_defined_symbols=list(_PIECES),
+      required_chars=_REQUIRED_CHARACTERS,
+      split_digits=True,
+      normalization_rule_name="identity",
+      remove_extra_whitespaces=False,
+      add_dummy_prefix=False,
+      num_threads=1,
+      minloglevel=2,
+  )
+  return Tokenizer(serialized.getvalue())
+
+
+def config(vocabulary_size: int, dtype: Any) -> "ModelConfig":
+  """Returns the architecture. Heads and vocabulary divide by 4, so that it also runs on a mesh."""
+  from tunix.models.gemma3 import model as gemma3
+
+  return gemma3.ModelConfig(
+      num_layers=2,
+      num_embed=vocabulary_size,
+      embed_dim=128,
+      hidden_dim=512,
+      num_heads=4,
+      head_dim=32,
+      num_kv_heads=1,
+      sliding_window_size=4096,  # both layers are "local" in Gemma 3's pattern: let them see it all
+      param_dtype=dtype,
+  )
+
+
+def build(vocabulary_size: int, seed: int, dtype: Any) -> "Gemma3":
+  """Returns an untrained model whose weights are a function of `seed`.
+
+  Tunix leaves the feed-forward kernels at zero, where neither they nor their gate ever receive a
+  gradient, and draws all others with a deviation of 0.01, made for loading a checkpoint over them.
+  Here every matrix starts with variance 1 / inputs.
+  """
+  from flax import nnx
+  import jax
+  from tunix.models.gemma3 import model as gemma3
+
+  model = gemma3.Gemma3(config(vocabulary_size, dtype), rngs=nnx.Rngs(seed))
+  key = jax.random.key(seed)
+  for number, (path, parameter) in enumerate(nnx.iter_graph(model)):
+    if not isinstance(parameter, nnx.Param) or parameter.value.ndim < 2:
+      continue
+    value = parameter.value
+    inputs = _inputs(path, value.shape)
+    parameter.value = jax.random.normal(jax.random.fold_in(key, number), value.shape, value.dtype) / inputs**0.5
+  for layer in model.layers:
+    for linear in (layer.mlp.gate_proj, layer.mlp.up_proj, layer.mlp.down_proj):
+      linear.dot_general = _flat_dot_general
+  return model
+
+
+def _flat_dot_general(x, kernel, dimension_numbers, **settings):
+  """The product over the last axis as one of two matrices: XLA's CPU gradient is twice as fast."""
+  import jax
+
+  assert dimension_numbers == (((x.ndim - 1,), (0,)), ((), ()))
+  flat = x.reshape(-1, x.shape[-1])
+  product = jax.lax.dot_general(flat, kernel, (((1,), (0,)), ((), ())), **settings)
+  return product.reshape(*x.shape[:-1], kernel.shape[-1])
+
+
+def _inputs(path: tuple, shape: tuple[int, ...]) -> int:
+  """How many inputs each output of a matrix sums over."""
+  if "attn_vec_einsum" in path:  # [heads, head_dim, features]
+    return shape[0] * shape[1]
+  if "input_embedding" in path:  # [vocabulary, features], tied: scaled by sqrt(features) when read
+    return shape[1]
+  return shape[-2]  # [.., features, head_dim] and [inputs, outputs]

@@ -1,0 +1,93 @@
+"""Devices as a mesh of fsdp x tp, and a model laid out on it.
+
+Base weights go onto the mesh before LoRA is added (`lora.py`): only then do the trained model and
+the frozen reference share one copy.
+"""
+
+from typing import TYPE_CHECKING
+
+from rewards.errors import ConfigError
+
+if TYPE_CHECKING:
+  from flax import nnx
+  import jax
+
+AXES = ("fsdp", "tp")  # the names that Tunix's sharding rules use
+DTYPES = ("auto", "float32", "bfloat16")
+
+
+def make_mesh(fsdp: int | None = None, tp: int = 1) -> "jax.sharding.Mesh":
+  """Returns a mesh over fsdp * tp of this machine's devices.
+
+  Args:
+    fsdp: ways to split batch and weights; None takes every device that tp leaves.
+    tp: ways to split heads, hidden units and vocabulary.
+
+  Raises:
+    ConfigError: the devices do not divide so.
+  """
+  import jax
+
+  count = jax.device_count()
+  if tp < 1 or (fsdp is not None and fsdp < 1):
+    raise ConfigError(f"config.model.mesh: fsdp={fsdp}, tp={tp}: each must be 1 or more.")
+  if fsdp is None:
+    if count % tp:
+      raise ConfigError(f"config.model.mesh.tp: {tp} does not divide the {count} devices present.")
+    fsdp = count // tp
+  if fsdp * tp > count:
+    raise ConfigError(
+      f"config.model.mesh: fsdp={fsdp} x tp={tp} needs {fsdp * tp} devices, {count} are present."
+    )
+  # The default axis type became Explicit; Tunix's models then raise ShardingTypeError.
+  axis_types = (jax.sharding.AxisType.Auto,) * len(AXES)
+  return jax.make_mesh((fsdp, tp), AXES, axis_types, devices=jax.devices()[: fsdp * tp])
+
+
+def compute_dtype(name: str = "auto"):
+  """Returns the dtype of the base weights: bfloat16 on an accelerator, float32 on a CPU.
+
+  A CPU emulates bfloat16, which is slower there than float32.
+
+  Raises:
+    ConfigError: a name beyond auto, float32, bfloat16.
+  """
+  import jax
+  import jax.numpy as jnp
+
+  if name not in DTYPES:
+    raise ConfigError(f"config.model.dtype: {name!r} is unknown. Accepted: {', '.join(DTYPES)}.")
+  if name == "auto":
+    name = "float32" if jax.default_backend() == "cpu" else "bfloat16"
+  return jnp.dtype(name)
+
+
+def check_fits(config, mesh: "jax.sharding.Mesh") -> None:
+  """Raises ConfigError where a Tunix Gemma 3 of this ModelConfig cannot be split over the mesh.
+
+  Nothing is allocated: JAX alone would raise an IndivisibleError in the middle of loading.
+  """
+  from flax import nnx
+  from tunix.models.gemma3 import model as gemma3
+
+  abstract = nnx.state(nnx.eval_shape(lambda: gemma3.Gemma3(config, rngs=nnx.Rngs(0))))
+  shardings = dict(nnx.to_flat_state(nnx.get_named_sharding(abstract, mesh)))
+  for path, weight in nnx.to_flat_state(abstract):
+    for size, axis in zip(weight.shape, shardings[path].get_value().spec):
+      if axis is not None and size % mesh.shape[axis]:
+        raise ConfigError(
+          f"config.model.mesh.{axis}: {mesh.shape[axis]} does not divide a dimension of {size} in"
+          f" {'.'.join(map(str, path))}, whose shape is {weight.shape}."
+        )
+
+
+def place(model: "nnx.Module", mesh: "jax.sharding.Mesh") -> "nnx.Module":
+  """Returns the model with each weight on the mesh, split as the model's own rules say.
+
+  For a model made in memory; one read from files is placed while it is read.
+  """
+  from flax import nnx
+  import jax
+
+  graph, state = nnx.split(model)
+  return nnx.merge(graph, jax.device_put(state, nnx.get_named_sharding(state, mesh)))

@@ -1,0 +1,72 @@
+"""A SentencePiece model as the prompts, Tunix's sampler and the reports all use it.
+
+    tokenizer = Tokenizer(Path("tokenizer.model").read_bytes())
+    tokenizer.encode("<start_of_turn>user\\n")  # Gemma 3: [105, 2364, 107]
+
+It adds no special token and applies no chat template: `reasoner/prompts.py` writes the turns out.
+(Tunix's adapter has a template of its own for bare SentencePiece models, which drops system text.)
+"""
+
+from collections.abc import Iterable
+
+from rewards.errors import ConfigError
+
+START_OF_TURN = "<start_of_turn>"
+END_OF_TURN = "<end_of_turn>"
+
+
+class Tokenizer:
+  """Text to ids and back; also has the methods that Tunix's TokenizerAdapter asks for.
+
+  Attributes:
+    proto: the serialized SentencePiece model; what a checkpoint or an export writes out.
+    vocab_size: number of pieces.
+    eos_ids: the ids that end a completion: end of text and end of turn (Gemma: 1 and 106).
+  """
+
+  def __init__(self, proto: bytes):
+    """Reads a serialized SentencePiece model.
+
+    Raises:
+      ConfigError: the turn markers are not single pieces, or an id that training needs is missing.
+    """
+    import sentencepiece
+
+    self.proto = proto
+    self._processor = sentencepiece.SentencePieceProcessor(model_proto=proto)
+    self.vocab_size = self._processor.vocab_size()
+    for marker in (START_OF_TURN, END_OF_TURN):
+      if len(self.encode(marker)) != 1:
+        raise ConfigError(f"tokenizer: {marker!r} is not one token; a Gemma tokenizer is needed.")
+    for name, token_id in (("bos", self.bos_id()), ("eos", self.eos_id()), ("pad", self.pad_id())):
+      if token_id < 0:
+        raise ConfigError(f"tokenizer: it has no {name} token; a Gemma tokenizer is needed.")
+    self.eos_ids = (self.eos_id(), *self.encode(END_OF_TURN))
+
+  def encode(self, text: str) -> list[int]:
+    """Returns the ids of the text, turn markers as single ids, without BOS or EOS."""
+    return self._processor.encode(text)
+
+  def decode(self, ids: Iterable[int]) -> str:
+    """Returns the text; pad, BOS and EOS are silent, every other id shows.
+
+    An id beyond the vocabulary (an embedding table can be padded beyond it, and sampling can draw
+    from the padding) shows as the unknown piece; SentencePiece alone would raise.
+    """
+    unknown = self._processor.unk_id()
+    return self._processor.decode([int(i) if i < self.vocab_size else unknown for i in ids])
+
+  def bos_id(self) -> int:
+    """Returns the id that opens every prompt."""
+    return self._processor.bos_id()
+
+  def eos_id(self) -> int:
+    """Returns the id of end of text; a chat turn ends with either of `eos_ids`."""
+    return self._processor.eos_id()
+
+  def pad_id(self) -> int:
+    """Returns the id that fills a batch."""
+    return self._processor.pad_id()
+
+  def __reduce__(self):
+    return Tokenizer, (self.proto,)

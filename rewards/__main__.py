@@ -1,0 +1,367 @@
+r"""Rewards from the command line, without JAX.
+
+  python -m rewards list                                               what is registered
+  python -m rewards score --input rows.jsonl --output scored.jsonl     thousands of completions
+  python -m rewards explain --input rows.jsonl --line 3                why one got what it got
+  python -m rewards bench                                              rewards/s and latency
+
+Rows are pool rows with a `completion`, as one real input of `score`:
+
+  {"domain": "logic", "prompt": "Is a whale a fish?", "answer": "no",
+   "completion": "<reasoning>It breathes air.</reasoning>\n<answer>No.</answer>"}
+
+Recipes, variants and `--config.field=value` work as they do for the trainer. A user's mistake is
+one sentence and exit status 2. Training and sampling are `python -m reasoner.main`'s.
+"""
+
+import argparse
+import collections
+from collections.abc import Iterator
+import json
+import logging
+import os
+import pathlib
+import sys
+from typing import Any
+
+from rewards import benchmark
+from rewards import recipes
+from rewards import registry
+from rewards.errors import ConfigError
+from rewards.rows import RowError
+from rewards.rows import example_from_row
+from rewards.rows import read_rows
+from rewards.schema import Example
+from rewards.schema import RewardBreakdown
+from rewards.schema import Score
+from rewards.workers import Service
+
+RECIPE = pathlib.Path(__file__).resolve().parents[1] / "experiments" / "seven_domain.py"
+
+# Rows are read, scored and written in blocks, so that memory does not grow with the file.
+BLOCK_ROWS = 512
+BLOCKS_IN_FLIGHT = 2
+
+# Fields that this command understands or adds: they say nothing about the example.
+_OWN_FIELDS = ("completion", "group", "total", "gate", "failure", "correct", "scores", "causes")
+
+_FAILURES = {
+    "missing": "a pair of tags is missing",
+    "unclosed": "a tag is never closed: usually cut off at the token limit",
+    "duplicate": "a tag appears twice",
+    "order": "the tags are not in the order reasoning, answer",
+    "empty": "the reasoning or the answer is empty",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+  """Runs one command and returns its exit status."""
+  logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+  parser = _parser()
+  options, rest = parser.parse_known_args(arguments)
+  overrides = [argument for argument in rest if argument.startswith(recipes.PREFIX)]
+  if unknown := [argument for argument in rest if argument not in overrides]:
+    parser.error(f"unknown argument {unknown[0]!r}; see python -m rewards {options.name} --help")
+  options.overrides = overrides
+  try:
+    options.run(options)
+  except ConfigError as error:
+    print(f"error: {error}", file=sys.stderr)
+    return 2
+  except BrokenPipeError:  # `| head` has read enough
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+  return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+  parser = argparse.ArgumentParser(
+      prog="python -m rewards",
+      description=__doc__,
+      formatter_class=argparse.RawDescriptionHelpFormatter,
+      allow_abbrev=False,
+  )
+  commands = parser.add_subparsers(dest="name", required=True, metavar="list|score|explain|bench")
+
+  def command(name, run, help_text, recipe=True):
+    added = commands.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)
+    added.set_defaults(run=run)
+    if recipe:
+      added.add_argument(
+          "--config",
+          default=str(RECIPE),
+          metavar="PATH[:VARIANT]",
+          help="recipe with the weights (default: experiments/seven_domain.py); any of its fields "
+          "can be set by --config.FIELD=VALUE",
+      )
+    return added
+
+  added = command("list", _list, "Prints the registry.", recipe=False)
+  added.add_argument("--plugin", action="append", default=[], metavar="PATH", help="a file that registers more")
+  added.add_argument("--markdown", action="store_true", help="the table of the README")
+
+  added = command("score", _score, "Scores a JSONL file of pool rows with completions.")
+  added.add_argument("--input", required=True, metavar="PATH")
+  added.add_argument("--output", required=True, metavar="PATH", help="written whole or not at all")
+
+  added = command("explain", _explain, "Shows why one completion got what it got.")
+  added.add_argument("--input", required=True, metavar="PATH")
+  which = added.add_mutually_exclusive_group()
+  which.add_argument("--line", type=int, help="line of the file, from 1 (default: the first row)")
+  which.add_argument("--uid")
+
+  added = command("bench", _bench, "Measures rewards per second and latency by domain.")
+  added.add_argument("--domain", action="append", help="one domain of the recipe; may be repeated (default: all)")
+  added.add_argument("--seconds", type=float, default=3.0, help="time for each domain (default: 3)")
+  added.add_argument("--num-workers", type=int, help="worker processes (default: one a core)")
+  added.add_argument(
+      "--hostile-every",
+      type=int,
+      metavar="N",
+      help="also measures with every Nth completion running into its deadline",
+  )
+  return parser
+
+
+# ---- list ----
+
+
+def _list(options: argparse.Namespace) -> None:
+  registry.discover(options.plugin)
+  rows = [("name", "kind", "scope", "domains", "settings", "measures")]
+  for spec in registry.specs():
+    settings = ", ".join(
+        name if p.default is p.empty else f"{name}={p.default!r}" for name, p in spec.settings.items()
+    )
+    domains = ", ".join(spec.domains) or "any"
+    rows.append((spec.name, spec.kind, spec.scope, domains, settings, spec.summary))
+  if options.markdown:
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    cells[1:] = [
+        [f"`{name}`", kind, scope, domains, settings and f"`{settings}`", summary]
+        for name, kind, scope, domains, settings, summary in cells[1:]
+    ]
+    cells.insert(1, ["---"] * 6)
+    print("\n".join(f"| {' | '.join(row)} |" for row in cells))
+  else:
+    _print_table(rows)
+
+
+def _print_table(rows: list[tuple[str, ...]]) -> None:
+  """Prints columns of equal width; the last one as it is."""
+  widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]) - 1)]
+  for row in rows:
+    cells = [cell.ljust(width) for cell, width in zip(row, widths)]
+    print("  ".join([*cells, row[-1]]).rstrip())
+
+
+# ---- score ----
+
+
+def _score(options: argparse.Namespace) -> None:
+  output = pathlib.Path(options.output)
+  if output.is_dir() or not output.absolute().parent.is_dir():
+    raise ConfigError(f"--output {options.output}: expected a file in a directory that exists.")
+  blocks = _blocks(_examples(options.input))
+  first = next(blocks, [])  # a bad path is reported before any worker starts
+  unfinished = output.with_name(f"{output.name}.{os.getpid()}.unfinished")
+  tally: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
+  try:
+    with _service(options) as service, unfinished.open("w", encoding="utf-8") as file:
+      waiting: collections.deque = collections.deque()
+
+      def write_oldest():
+        block, future = waiting.popleft()
+        for (_, row, example, _), breakdown in zip(block, future.result()):
+          file.write(json.dumps(row | _fields(breakdown)) + "\n")
+          _count(tally[example.domain], breakdown)
+
+      for block in _chain(first, blocks):
+        _check_domains(service, block)
+        examples, texts = [e for _, _, e, _ in block], [row["completion"] for _, row, _, _ in block]
+        waiting.append((block, service.submit(examples, texts, [group for *_, group in block])))
+        if len(waiting) == BLOCKS_IN_FLIGHT:
+          write_oldest()
+      while waiting:
+        write_oldest()
+    unfinished.replace(output)
+  finally:
+    unfinished.unlink(missing_ok=True)
+  _print_summary(tally)
+
+
+def _chain(first: list, blocks: Iterator[list]) -> Iterator[list]:
+  if first:
+    yield first
+    yield from blocks
+
+
+def _examples(path: str) -> Iterator[tuple[str, dict[str, Any], Example]]:
+  """Yields place, row and example; stops at the first row that cannot be scored."""
+  for place, row in read_rows(path):
+    if not isinstance(row.get("completion"), str):
+      raise RowError(f"{place}: 'completion' is {row.get('completion')!r:.200}; expected a string.")
+    yield place, row, example_from_row({k: v for k, v in row.items() if k not in _OWN_FIELDS}, place)
+
+
+def _blocks(examples) -> Iterator[list[tuple[str, dict[str, Any], Example, int]]]:
+  """Cuts the rows into blocks of about BLOCK_ROWS, never within a group, and numbers the groups.
+
+  Rows with the same "group" are one group and must stand together; a row without is its own.
+  """
+  block: list[tuple[str, dict[str, Any], Example, int]] = []
+  seen: set[str] = set()
+  number, current = 0, None
+  for place, row, example in examples:
+    group = None if row.get("group") is None else json.dumps(row["group"], sort_keys=True)
+    if group is None or group != current:
+      number += 1
+      if group in seen:
+        raise RowError(f"{place}: 'group' {group} appeared before; expected its rows one after another.")
+      if len(block) >= BLOCK_ROWS:
+        yield block
+        block = []
+    elif (example.domain, example.prompt) != (block[-1][2].domain, block[-1][2].prompt):
+      raise RowError(f"{place}: 'group' {group} has rows of two prompts; expected one prompt.")
+    if group is not None:
+      seen.add(group)
+    current = group
+    block.append((place, row, example, number))
+  if block:
+    yield block
+
+
+def _check_domains(service: Service, block) -> None:
+  for place, _, example, _ in block:
+    if example.domain not in service.domains:
+      raise RowError(
+          f"{place}: 'domain' is {example.domain!r}; the recipe has {', '.join(sorted(service.domains))}."
+      )
+
+
+def _service(options: argparse.Namespace, **settings: Any) -> Service:
+  config, defaults = recipes.load(options.config, options.overrides)
+  if "rewards" not in config:
+    raise ConfigError(f"--config={options.config} has no config.rewards.")
+  scoring = config.scoring.to_dict() if "scoring" in config else {}
+  return Service(
+      config.rewards.to_dict(),
+      defaults=defaults.rewards.to_dict(),
+      plugins=tuple(config.get("plugins") or ()),
+      **(scoring | settings),
+  )
+
+
+def _fields(breakdown: RewardBreakdown) -> dict[str, Any]:
+  return {
+      "total": breakdown.total,
+      "gate": breakdown.gate,
+      "failure": breakdown.failure,
+      "correct": breakdown.correct,
+      "scores": {name: None if s is None else float(s) for name, s in breakdown.scores.items()},
+      "causes": list(breakdown.causes),
+  }
+
+
+def _count(tally: collections.Counter, breakdown: RewardBreakdown) -> None:
+  tally["rows"] += 1
+  tally["gate"] += breakdown.gate
+  tally["judged"] += breakdown.correct is not None
+  tally["correct"] += breakdown.correct is True
+  tally["paid"] += breakdown.total is not None
+  tally["total"] += breakdown.total or 0.0
+
+
+def _print_summary(tally: dict[str, collections.Counter]) -> None:
+  def share(part, whole):
+    return f"{part / whole:.3f}" if whole else "-"
+
+  rows = [("domain", "rows", "gate", "correct", "mean total")]
+  for domain, t in sorted(tally.items()):
+    rows.append((
+        domain,
+        str(t["rows"]),
+        share(t["gate"], t["rows"]),
+        share(t["correct"], t["judged"]),
+        share(t["total"], t["paid"]),
+    ))
+  _print_table(rows)
+
+
+# ---- explain ----
+
+
+def _explain(options: argparse.Namespace) -> None:
+  for place, row, example in _examples(options.input):
+    line = int(place.rsplit(":", 1)[1])
+    if options.uid is not None and example.uid != options.uid:
+      continue
+    if options.line is None or line == options.line:
+      with _service(options, num_workers=1) as service:
+        _check_domains(service, [(place, row, example, 0)])
+        (breakdown,) = service.score([example], [row["completion"]])
+      _print_breakdown(example, breakdown)
+      return
+  wanted = f"uid {options.uid!r}" if options.uid is not None else f"line {options.line or 1}"
+  raise ConfigError(f"--input {options.input} has no row with {wanted}.")
+
+
+def _print_breakdown(example: Example, breakdown: RewardBreakdown) -> None:
+  print(f"{example.uid} ({example.domain})")
+  if not breakdown.gate:
+    print(f"gate: refused, {breakdown.failure}: {_FAILURES[breakdown.failure]}.")
+    print(f"total = 0: nothing behind the gate is looked at.{_verdict(breakdown)}")
+    return
+  print("gate: passed")
+  if not breakdown.scores and breakdown.causes:
+    print(f"total = 0: stopped, {', '.join(breakdown.causes)}.{_verdict(breakdown)}")
+    return
+  offered = sum(breakdown.weights.values())
+  rows = [("component", "score", "weight", "paid", "why")]
+  for name, score in {"format": Score(1.0, "the gate passed"), **breakdown.scores}.items():
+    weight = breakdown.weights.get(name)
+    rows.append((
+        name,
+        "none" if score is None else f"{score:.3f}",
+        "left out" if weight is None else f"{weight:g}",
+        "" if weight is None else f"{weight * (score or 0.0):.3f}",
+        "not scored" if score is None else getattr(score, "reason", ""),
+    ))
+  _print_table(rows)
+  if breakdown.total is None:
+    print("total = none: nothing that is paid could be scored.")
+  else:
+    print(f"total = {breakdown.total * offered:.3f} / {offered:g} = {breakdown.total:.3f}{_verdict(breakdown)}")
+  if breakdown.causes:
+    print(f"counted: {', '.join(breakdown.causes)}")
+
+
+def _verdict(breakdown: RewardBreakdown) -> str:
+  verdicts = {True: " Correct.", False: " Not correct.", None: " No verdict on correctness."}
+  return verdicts[breakdown.correct]
+
+
+# ---- bench ----
+
+
+def _bench(options: argparse.Namespace) -> None:
+  if options.hostile_every is not None and options.hostile_every < 2:
+    raise ConfigError(f"--hostile-every {options.hostile_every}: expected 2 or more.")
+  config, _ = recipes.load(options.config, options.overrides)
+  chosen = options.domain or sorted(config.rewards.keys())
+  if missing := [domain for domain in chosen if domain not in config.rewards]:
+    raise ConfigError(f"--domain {missing[0]}: the recipe has {', '.join(sorted(config.rewards.keys()))}.")
+  timeout = config.scoring.completion_timeout_seconds if "scoring" in config else 10.0
+  rows = benchmark.run(
+      {domain: config.rewards[domain].to_dict() for domain in chosen},
+      plugins=tuple(config.get("plugins") or ()),
+      num_workers=options.num_workers,
+      completion_timeout_seconds=timeout,
+      seconds=options.seconds,
+      hostile_every=options.hostile_every,
+  )
+  for row in rows:
+    print(row, flush=True)
+
+
+if __name__ == "__main__":
+  sys.exit(main())

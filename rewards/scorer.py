@@ -1,0 +1,370 @@
+"""From completions to rewards: the gate, the components by name, and the weighted total.
+
+  total = gate * (w_format + sum w * s) / (w_format + sum w)
+
+What "not scored" means is decided here, once, for every component:
+  * correctness None (no tests, no verdict): it keeps its weight and pays nothing;
+  * quality None: left out of numerator and denominator for the whole group, and counted;
+  * a completion that overran its deadline, memory or stack, or killed its worker: 0.0, counted;
+  * no paid component left in the group: total None, and the group is not trained.
+
+Components of completion scope can run anywhere (workers.py runs them in processes that can be
+killed); `Scorer.score` runs everything here, which is right for trusted text and for tests.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+import dataclasses
+import math
+from typing import Any
+
+from rewards import registry
+from rewards.errors import ConfigError
+from rewards.errors import suggest
+from rewards.format import parse
+from rewards.schema import Completion
+from rewards.schema import Example
+from rewards.schema import RewardBreakdown
+from rewards.schema import Score
+from rewards.schema import UnitTests
+
+FORMAT = "format"
+
+
+class ComponentError(RuntimeError):
+  """A component's own bug: what it raised or returned, the uid, and where it is defined."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Component:
+  """A registered reward as one domain uses it. default_weight: before flags changed it."""
+
+  name: str
+  spec: registry.Spec
+  settings: Mapping[str, Any]
+  weight: float
+  default_weight: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DomainRewards:
+  """What one domain pays: the format's weight and its components by name."""
+
+  format_weight: float
+  default_format_weight: float
+  components: Mapping[str, Component]
+
+  @property
+  def correctness(self) -> str | None:
+    """The component whose score of 1.0 means correct; None where the domain has no truth."""
+    return next((c.name for c in self.components.values() if c.spec.kind == "correctness"), None)
+
+
+def check(rewards: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> dict[str, DomainRewards]:
+  """Reads `config.rewards` and checks every name, weight and setting; builds nothing.
+
+  Args:
+    rewards: {domain: {"format": {"weight": w}, component: {"weight": w, setting: value} or None}}.
+    defaults: the same before flags changed it; None where they are the same.
+
+  Raises:
+    ConfigError: with the config path of what is wrong.
+  """
+  return {
+      domain: _check_domain(domain, entries, (defaults or rewards).get(domain, entries))
+      for domain, entries in rewards.items()
+  }
+
+
+def _check_domain(domain: str, entries: Any, defaults: Any) -> DomainRewards:
+  place = f"config.rewards.{domain}"
+  if not isinstance(entries, Mapping):
+    raise ConfigError(f"{place}={entries!r}: expected components by name, each with a weight.")
+  components = {}
+  for name, entry in entries.items():
+    if name == FORMAT:
+      continue
+    spec = registry.get(name, domain=domain)
+    if entry is None:  # optional, but a name that had to be checked
+      continue
+    settings = dict(entry) if isinstance(entry, Mapping) else {}
+    weight = _weight(entry, f"{place}.{name}")
+    settings.pop("weight", None)
+    registry.check_settings(spec, settings, f"{place}.{name}")
+    components[name] = Component(
+        name=name,
+        spec=spec,
+        settings=settings,
+        weight=weight,
+        default_weight=_weight(defaults.get(name) or {"weight": 0.0}, f"{place}.{name}"),
+    )
+  correctness = [c.name for c in components.values() if c.spec.kind == "correctness"]
+  if len(correctness) > 1:
+    raise ConfigError(f"{place} names {len(correctness)} rewards of kind correctness "
+                      f"({', '.join(sorted(correctness))}): expected at most one, which is its accuracy.")
+  weight = _weight(entries.get(FORMAT), f"{place}.{FORMAT}")
+  for setting in entries[FORMAT]:
+    if setting != "weight":
+      raise ConfigError(f"{place}.{FORMAT}.{setting}: format has no such setting. Accepted: weight.")
+  default_weight = _weight(defaults.get(FORMAT), f"{place}.{FORMAT}")
+  if weight + sum(c.weight for c in components.values()) == 0:
+    raise ConfigError(f"{place}: all weights are 0, so nothing is paid; expected one above 0.")
+  return DomainRewards(
+      format_weight=weight, default_format_weight=default_weight, components=components
+  )
+
+
+def _weight(entry: Any, place: str) -> float:
+  weight = entry.get("weight") if isinstance(entry, Mapping) else None
+  if isinstance(weight, bool) or not isinstance(weight, (int, float)):
+    raise ConfigError(f"{place}.weight={weight!r}: expected a number, 0 or more.")
+  if not (math.isfinite(weight) and weight >= 0):
+    raise ConfigError(f"{place}.weight={weight!r}: expected a finite number, 0 or more.")
+  return float(weight)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Stopped:
+  """Stands for the scores of a completion that ran out of something in `component`.
+
+  cause: "deadline", "memory", "recursion", or "crash" of the process that scored it.
+  """
+
+  component: str
+  cause: str
+
+
+class Scorer:
+  """Scores completions of all configured domains.
+
+  Args:
+    rewards, defaults: as `check` takes them.
+    plugins: paths of files that register more components.
+
+  Raises:
+    ConfigError: as `check` does.
+  """
+
+  def __init__(
+      self,
+      rewards: Mapping[str, Any],
+      *,
+      defaults: Mapping[str, Any] | None = None,
+      plugins: Sequence[str] = (),
+  ):
+    registry.discover(plugins)
+    self.domains = check(rewards, defaults)
+    self._functions: dict[tuple[str, str], Callable[..., Any]] = {}  # by domain and component
+    self._built: dict[tuple[str, str], Callable[..., Any]] = {}  # by component and settings
+
+  def build(self, scopes: Collection[str] = registry.SCOPES) -> None:
+    """Builds all components of `scopes` now, so that no completion waits for a library to load."""
+    for domain, rewards in self.domains.items():
+      for component in rewards.components.values():
+        if component.spec.scope in scopes:
+          self._function(domain, component)
+
+  def score(
+      self,
+      examples: Sequence[Example],
+      texts: Sequence[str],
+      groups: Sequence[int] | None = None,
+  ) -> list[RewardBreakdown]:
+    """Returns a breakdown for each completion, in order.
+
+    Args:
+      examples: [n], the example of each completion (repeated within a group).
+      texts: [n], raw completions.
+      groups: [n] ids: completions with the same id answered one prompt in one step. None: each
+        completion is a group of its own.
+    """
+    completions = [parse(text) for text in texts]
+    groups = range(len(texts)) if groups is None else groups
+    alone = [
+        self.score_alone(example, completion) if completion.failure is None else {}
+        for example, completion in zip(examples, completions, strict=True)
+    ]
+    together = self.score_together(examples, completions, groups)
+    return self.combine(examples, completions, groups, alone, together)
+
+  def score_alone(
+      self, example: Example, completion: Completion, announce=None
+  ) -> dict[str, float | None] | Stopped:
+    """Runs the components of completion scope on one valid completion.
+
+    `announce(name)` is called before each, so that a supervisor knows which one overran.
+    """
+    scores = {}
+    for component in self.domain(example).components.values():
+      if component.spec.scope == "completion":
+        if announce:
+          announce(component.name)
+        try:
+          scores[component.name] = self._run(component, [completion], [example])[0]
+        except MemoryError:
+          return Stopped(component=component.name, cause="memory")
+        except RecursionError:
+          return Stopped(component=component.name, cause="recursion")
+    return scores
+
+  def score_together(
+      self, examples: Sequence[Example], completions: Sequence[Completion], groups: Sequence[int]
+  ) -> list[dict[str, float | None]]:
+    """Runs the components of batch and group scope; returns scores by component for each completion."""
+    scores: list[dict[str, float | None]] = [{} for _ in completions]
+    for name, batch in self.batches(examples, completions, groups):
+      values = self.score_batch(name, [examples[i] for i in batch], [completions[i] for i in batch])
+      for i, value in zip(batch, values):
+        if completions[i].failure is None:
+          scores[i][name] = value
+    return scores
+
+  def batches(
+      self, examples: Sequence[Example], completions: Sequence[Completion], groups: Sequence[int]
+  ) -> list[tuple[str, list[int]]]:
+    """Returns what `score_batch` has to be called with: components and the completions they see."""
+    by_domain: dict[str, list[int]] = {}
+    for i, example in enumerate(examples):
+      by_domain.setdefault(example.domain, []).append(i)
+    calls = []
+    for indices in by_domain.values():
+      by_group: dict[int, list[int]] = {}
+      for i in indices:
+        by_group.setdefault(groups[i], []).append(i)
+      valid = [i for i in indices if completions[i].failure is None]
+      for component in self.domain(examples[indices[0]]).components.values():
+        scope = component.spec.scope
+        batches = [valid] if scope == "batch" else by_group.values() if scope == "group" else []
+        calls += [(component.name, b) for b in batches if any(completions[i].failure is None for i in b)]
+    return calls
+
+  def score_batch(
+      self, name: str, examples: Sequence[Example], completions: Sequence[Completion]
+  ) -> list[float | None]:
+    """Runs one component of batch or group scope on completions of one domain."""
+    component = self.domain(examples[0]).components[name]
+    seen = [completion if completion.failure is None else None for completion in completions]
+    return self._run(component, seen, list(examples))
+
+  def domain(self, example: Example) -> DomainRewards:
+    """Returns what the example's domain pays. Raises ConfigError where config.rewards lacks it."""
+    if example.domain not in self.domains:
+      raise ConfigError(
+          f"{example.uid}: domain {example.domain!r} has no rewards. "
+          f"{suggest(example.domain, self.domains)}config.rewards has: {', '.join(sorted(self.domains))}."
+      )
+    return self.domains[example.domain]
+
+  def _run(self, component: Component, completions: list, examples: list[Example]) -> list:
+    uid = examples[0].uid
+    function = self._function(examples[0].domain, component)
+    try:
+      if component.spec.scope == "completion":
+        values = [function(completions[0], examples[0])]
+      else:
+        values = function(completions, examples)
+    except (ConfigError, MemoryError, RecursionError):
+      raise
+    except Exception as error:
+      raise ComponentError(
+          f"reward {component.name!r} ({component.spec.origin}) failed on {uid}: "
+          f"{type(error).__name__}: {error}"
+      ) from error
+    return _checked(component, values, completions, uid)
+
+  def _function(self, domain: str, component: Component) -> Callable[..., Any]:
+    function = self._functions.get((domain, component.name))
+    if function is None:
+      key = (component.name, repr(sorted(component.settings.items())))  # domains share heavy state
+      place = f"config.rewards.{domain}.{component.name}"
+      try:
+        function = self._built.get(key) or registry.build(component.spec, component.settings, place)
+      except ConfigError:
+        raise
+      except Exception as error:
+        raise ComponentError(
+            f"{place}: reward {component.name!r} ({component.spec.origin}) could not be built: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+      self._built[key] = self._functions[domain, component.name] = function
+    return function
+
+  def combine(
+      self,
+      examples: Sequence[Example],
+      completions: Sequence[Completion],
+      groups: Sequence[int],
+      alone: Sequence[Mapping[str, float | None] | Stopped],
+      together: Sequence[Mapping[str, float | None]],
+  ) -> list[RewardBreakdown]:
+    """Merges the scores of both kinds of scope into breakdowns, in order."""
+    left_out: dict[int, set[str]] = {}
+    for example, group, one, many in zip(examples, groups, alone, together, strict=True):
+      if not isinstance(one, Stopped):
+        components = self.domain(example).components
+        missing = {n for n, s in {**one, **many}.items() if s is None and components[n].spec.kind == "quality"}
+        left_out.setdefault(group, set()).update(missing)
+    return [
+        _breakdown(example, self.domain(example), completion, one, many, left_out.get(group, set()))
+        for example, completion, group, one, many in zip(examples, completions, groups, alone, together)
+    ]
+
+
+def _breakdown(
+    example: Example,
+    rewards: DomainRewards,
+    completion: Completion,
+    alone: Mapping[str, float | None] | Stopped,
+    together: Mapping[str, float | None],
+    left_out: set[str],
+) -> RewardBreakdown:
+  truth = None if _without_truth(example) else rewards.correctness
+  weights = {FORMAT: rewards.format_weight}
+  weights |= {n: c.weight for n, c in rewards.components.items() if n not in left_out}
+  default_weights = {FORMAT: rewards.default_format_weight}
+  default_weights |= {n: c.default_weight for n, c in rewards.components.items() if n not in left_out}
+  common = dict(gate=completion.failure is None, failure=completion.failure, weights=weights)
+  if completion.failure or isinstance(alone, Stopped):
+    causes = (f"{alone.component}:{alone.cause}",) if isinstance(alone, Stopped) else ()
+    return RewardBreakdown(
+        scores={}, total=0.0, default_total=0.0, correct=False if truth else None, causes=causes, **common
+    )
+  scores = {**alone, **together}
+  return RewardBreakdown(
+      scores=scores,
+      total=_total(scores, weights, {c.name for c in rewards.components.values() if c.weight}),
+      default_total=_total(
+          scores, default_weights, {c.name for c in rewards.components.values() if c.default_weight}
+      ),
+      correct=None if not truth or scores[truth] is None else scores[truth] >= 1.0,
+      causes=tuple(
+          f"{n}:{s.cause}" for n, s in scores.items() if isinstance(s, Score) and s.cause
+      ) + tuple(f"{n}:not_scored" for n, s in scores.items() if s is None),
+      **common,
+  )
+
+
+def _without_truth(example: Example) -> bool:
+  return isinstance(example.reference, UnitTests) and not example.reference.tests
+
+
+def _total(
+    scores: Mapping[str, float | None], weights: Mapping[str, float], payers: set[str]
+) -> float | None:
+  """The weighted mean; "format" itself scores 1 behind the gate. None: all payers were left out."""
+  if payers and not payers & set(weights):
+    return None
+  # Both sums in one order: rounding then never lifts a total above 1.
+  paid = sum(w * (1.0 if n == FORMAT else scores[n] or 0.0) for n, w in weights.items())
+  offered = sum(weights.values())
+  return paid / offered if offered else None
+
+
+def _checked(component: Component, values: Any, completions: list, uid: str) -> list[float | None]:
+  where = f"reward {component.name!r} ({component.spec.origin}), {uid}:"
+  if not isinstance(values, Sequence) or len(values) != len(completions):
+    raise ComponentError(f"{where} expected a list of {len(completions)} scores, got {values!r:.200}.")
+  for value in values:
+    number = isinstance(value, (int, float)) or hasattr(value, "__float__")  # numpy scalars pass
+    if value is not None and not (number and 0.0 <= float(value) <= 1.0):
+      raise ComponentError(f"{where} expected a score in [0, 1] or None, got {value!r:.200}.")
+  return [v if v is None or isinstance(v, Score) else float(v) for v in values]

@@ -1,0 +1,204 @@
+"""Rewards for summaries: likeness to a reference, support by the source, what is covered, how short.
+
+One real input: the prompt "Summarize this article:\n\nFirefighters were called to ...", a reference
+summary, and an answer of two sentences. The source is the prompt after its first blank line, or all
+of it where there is none. Nothing here understands a sentence: a summary that turns "A sued B" into
+"B sued A" out of the source's own words is caught by ROUGE alone; for that, see judge.py.
+
+The recipe's weights were chosen on expert scores (SummEval, Fabbri et al. 2021); BUILD_NOTES has
+the correlation of each component and of the total.
+"""
+
+import collections
+import functools
+import re
+
+from rewards import text
+from rewards.registry import register
+from rewards.schema import Completion
+from rewards.schema import Example
+from rewards.schema import Score
+
+_MOST_WORDS = 1000  # of a summary that are read by ROUGE; the rest is no summary
+
+
+@functools.lru_cache(maxsize=64)
+def _source(prompt: str) -> text.Text:
+  _, blank, after = prompt.partition("\n\n")
+  return text.read(after if blank and after.strip() else prompt)
+
+
+@functools.cache
+def _porter():
+  from nltk.stem.porter import PorterStemmer  # the stemmer of the rouge-score package, which brings nltk
+
+  return PorterStemmer()
+
+
+@functools.lru_cache(maxsize=65536)
+def _rouge_stem(word: str) -> str:
+  return _porter().stem(word) if len(word) > 3 else word
+
+
+@functools.lru_cache(maxsize=256)
+def _rouge_tokens(words: str) -> list[str]:
+  return [_rouge_stem(word) for word in re.findall(r"[a-z0-9]+", words.lower())]
+
+
+def rouge_scores(reference: str, summary: str) -> tuple[float, float, float]:
+  """Returns F1 of ROUGE-1, ROUGE-2 and ROUGE-L (Lin 2004), stemmed.
+
+  To the last bit what the rouge-score package gives with use_stemmer=True, which tests check; the
+  package's own table of the longest common subsequence alone takes longer than all else here.
+  """
+  a, b = _rouge_tokens(reference), _rouge_tokens(summary)
+  longest = _longest_common_subsequence(a, b)
+  return _ngram_f1(a, b, 1), _ngram_f1(a, b, 2), _f1(longest, len(a), len(b))
+
+
+def _ngram_f1(a: list[str], b: list[str], n: int) -> float:
+  of_a, of_b = collections.Counter(text.ngrams(a, n)), collections.Counter(text.ngrams(b, n))
+  shared = sum(min(count, of_b[gram]) for gram, count in of_a.items() if gram in of_b)
+  return _f1(shared, sum(of_a.values()), sum(of_b.values()))
+
+
+def _f1(shared: int, of_reference: int, of_summary: int) -> float:
+  recall, precision = shared / max(of_reference, 1), shared / max(of_summary, 1)
+  return 2 * precision * recall / (precision + recall) if shared else 0.0
+
+
+def _longest_common_subsequence(a: list[str], b: list[str]) -> int:
+  """Returns the length, a row of the table at a time in the bits of one integer (Hyyrö 2004)."""
+  where = collections.defaultdict(int)
+  for i, word in enumerate(a):
+    where[word] |= 1 << i
+  everything = (1 << len(a)) - 1
+  row = everything
+  for word in b:
+    matches = row & where.get(word, 0)
+    row = (row + matches) | (row - matches) & everything
+  return len(a) - (row & everything).bit_count()
+
+
+@register("rouge", kind="quality", domains=("summarization",))
+def rouge(completion: Completion, example: Example) -> float:
+  """Mean of ROUGE-1, ROUGE-2 and ROUGE-L F1 against the reference (Lin 2004), stemmed, in [0, 1].
+
+  A good summary in other words gets 0.2 to 0.4. Padding costs
+  precision, brevity recall, shuffling ROUGE-2 and ROUGE-L. None where the row has no reference.
+  """
+  reference = example.reference.text
+  if not reference.strip():
+    return None
+  answer = " ".join(completion.answer.split()[:_MOST_WORDS])
+  one, two, longest = rouge_scores(reference, answer)
+  return Score((one + two + longest) / 3, f"ROUGE-1 {one:.2f}, ROUGE-2 {two:.2f}, ROUGE-L {longest:.2f} to the reference.")
+
+
+@functools.lru_cache(maxsize=64)
+def _source_pairs(prompt: str) -> frozenset[str]:
+  words = _source(prompt).words
+  return frozenset(map(" ".join, zip(words, words[1:])))
+
+
+@functools.lru_cache(maxsize=64)
+def _source_stems(prompt: str) -> frozenset[str]:
+  return frozenset(map(text.stem, _source(prompt).words))
+
+
+def _supported(summary: text.Text, prompt: str) -> float:
+  """Returns the share of adjacent word pairs that the source, or common English, has."""
+  pairs = [f"{a} {b}" for a, b in zip(summary.words, summary.words[1:])]
+  known, common = _source_pairs(prompt), text.word_pairs()
+  return sum(pair in known or pair in common for pair in pairs) / len(pairs) if pairs else 0.0
+
+
+@register("faithfulness", kind="quality", domains=("summarization",))
+def faithfulness(completion: Completion, example: Example) -> float:
+  """Support by the source: pairs of words, and names and numbers, that it does not have cost.
+
+  A pair of adjacent words is unsupported when neither the source nor common English has it: 1 for
+  none, 0 from 30 % of the pairs on. Paraphrase in plain words is free; invented names, numbers and
+  garbled sentences are not. Times the share of content words and numbers that the source has.
+  Copying is faithful: `copy_rate` and `compression` are what it then fails.
+  """
+  summary = text.read(completion.answer)
+  supported = _supported(summary, example.prompt)
+  stems = _source_stems(example.prompt)
+  content = [w for w in summary.words if text.is_content(w) or w.isdigit()]
+  found = sum(text.stem(w) in stems for w in content) / len(content) if content else 0.0
+  return Score(text.ramp(supported, 0.7, 1.0) * found, f"{supported:.0%} of the word pairs stand in the source or in "
+               f"common English, {found:.0%} of the content words in the source.")
+
+
+@functools.lru_cache(maxsize=64)
+def _salience(prompt: str) -> dict[str, int]:
+  return collections.Counter(text.stem(w) for w in _source(prompt).words if _is_topical(w))
+
+
+def _is_topical(word: str) -> bool:
+  """Content words and half-way ones ("police", "money"), which news is made of."""
+  return text.information(word) > 5.0 and len(word) > 1
+
+
+@register("coverage", kind="quality", domains=("summarization",))
+def coverage(completion: Completion, example: Example) -> float:
+  """Share of the source's content, each word counted as often as it occurs, that the summary names.
+
+  1 from 60 % on. Times `compression`, or the whole article would cover itself, and nothing for a
+  list of its keywords, whose pairs of words neither the source nor common English has.
+  """
+  salience = _salience(example.prompt)
+  summary = text.read(completion.answer)
+  stems = set(map(text.stem, summary.words))
+  covered = sum(n for s, n in salience.items() if s in stems) / (sum(salience.values()) or 1)
+  short, order = _compression(completion, example), text.ramp(_supported(summary, example.prompt), 0.3, 0.7)
+  return Score(text.ramp(covered, 0.0, 0.6) * short * order, f"names {covered:.0%} of the source's content; compression "
+               f"{short:.2f}, word order {order:.2f}.")
+
+
+def _compression(completion: Completion, example: Example) -> float:
+  source = len(_source(example.prompt).words)
+  ratio = len(text.read(completion.answer).words) / source if source else 1.0
+  return text.ramp(ratio, 0.9, 0.5)
+
+
+@register("compression", kind="quality", domains=("summarization",))
+def compression(completion: Completion, example: Example) -> float:
+  """Shorter than the source: 1 up to half of its words, 0 from 90 % on.
+
+  Says nothing against a summary of one word; `coverage` and `rouge` do.
+  """
+  score = _compression(completion, example)
+  return Score(score, f"{len(text.read(completion.answer).words)} words for a source of {len(_source(example.prompt).words)}.")
+
+
+@register("copy_rate", kind="quality", domains=("summarization",))
+def copy_rate(completion: Completion, example: Example) -> float:
+  """1 unless the summary is the source's first lines or one block of it, which scores 0.
+
+  The share of the summary's words that stand in one unbroken run of the source: free up to 80 %,
+  nothing is paid when it is all of it. Sentences picked here and there are a summary, if a plain one, and
+  experts like them; the lead, or any block, taken as it is, is none.
+  """
+  summary = text.read(completion.answer).words[:_MOST_WORDS]
+  run = _longest_common_run(summary, _source_positions(example.prompt))
+  share = run / len(summary) if summary else 1.0
+  return Score(text.ramp(share, 1.0, 0.8), f"the longest copied run is {run} of {len(summary)} words.")
+
+
+@functools.lru_cache(maxsize=64)
+def _source_positions(prompt: str) -> dict[str, list[int]]:
+  positions = {}
+  for i, word in enumerate(_source(prompt).words):
+    positions.setdefault(word, []).append(i)
+  return positions
+
+
+def _longest_common_run(words, positions: dict[str, list[int]]) -> int:
+  """Returns the length of the longest contiguous run of `words` in the text with `positions`."""
+  longest, runs = 0, {}
+  for word in words:
+    runs = {i: runs.get(i - 1, 0) + 1 for i in positions.get(word, ())}
+    longest = max(longest, max(runs.values(), default=0))
+  return longest

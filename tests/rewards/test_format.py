@@ -1,0 +1,72 @@
+"""The gate: what passes, what does not and why."""
+
+import pytest
+
+from rewards.format import FAILURES
+from rewards.format import parse
+from rewards.format import render
+
+
+def test_parsing_gives_back_what_was_rendered_without_outer_white_space():
+  completion = parse(render(" 6 times 7\nis 42. ", " 42\n"))
+  assert (completion.reasoning, completion.answer, completion.failure) == ("6 times 7\nis 42.", "42", None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<reasoning>a</reasoning><answer>b</answer>",
+        "Sure!\n<reasoning>a</reasoning>\n\nso\n<answer>b</answer>\nDone.",
+        "<reasoning>a < b > c </p></reasoning><answer>b</answer>",
+        "<reasoning>a <Answer> b</reasoning><answer>b</answer>",  # another case is plain text
+        "<reasoning>\U0001f914</reasoning><answer>\u4e2d</answer>",
+    ],
+)
+def test_one_closed_pair_of_each_in_order_passes(text):
+  assert parse(text).failure is None
+
+
+@pytest.mark.parametrize(
+    "text, failure",
+    [
+        ("", "missing"),
+        ("42", "missing"),
+        ("<reasoning>a</reasoning>42", "missing"),
+        ("<answer>42</answer>", "missing"),
+        ("<Reasoning>a</Reasoning><answer>b</answer>", "missing"),
+        ("< reasoning>a</reasoning><answer>b</answer>", "missing"),
+        ("</reasoning><answer>b</answer>", "missing"),
+        ("<reasoning>a", "unclosed"),
+        ("<reasoning>a</reasoning><answer>b", "unclosed"),
+        ("<reasoning>a<answer>b</answer>", "unclosed"),
+        ("<reasoning>a</reasoning><answer>b</answer", "unclosed"),
+        ("<answer>b</answer><reasoning>a</reasoning>", "order"),
+        ("<reasoning>a<answer>b</answer></reasoning>", "order"),
+        ("<reasoning>a<answer></reasoning>b</answer>", "order"),
+        ("</reasoning>a<reasoning><answer>b</answer>", "order"),
+        ("<reasoning>a</reasoning><answer>b</answer><answer>c</answer>", "duplicate"),
+        ("<reasoning>a</reasoning><reasoning>a</reasoning><answer>b</answer>", "duplicate"),
+        ("<reasoning>a</reasoning><answer>b</answer></answer>", "duplicate"),
+        ("<reasoning>a</reasoning><answer><answer>b</answer>", "duplicate"),
+        ("<reasoning></reasoning><answer>b</answer>", "empty"),
+        ("<reasoning>a</reasoning><answer> \n\t</answer>", "empty"),
+    ],
+)
+def test_everything_else_is_refused_with_its_cause_and_nothing_to_score(text, failure):
+  completion = parse(text)
+  assert (completion.failure, completion.reasoning, completion.answer) == (failure, "", "")
+  assert failure in FAILURES and completion.text == text
+
+
+@pytest.mark.parametrize(
+    "nothing", ["\u200b", "\u00a0", "\u2800", "\u3164", "\ufe0f", "\x00\x07", "\u202e\u202c", "\U000e0041", "\ud800"]
+)
+def test_what_renders_as_nothing_is_empty(nothing):
+  assert parse(render("a", nothing)).failure == "empty"
+  assert parse(render(nothing, "b")).failure == "empty"
+  assert parse(render(f"a{nothing}", f"{nothing}b")).failure is None
+
+
+def test_a_megabyte_of_opening_tags_is_parsed_in_linear_time():
+  assert parse("<reasoning>" * 100_000).failure == "unclosed"
+  assert parse("<" * 1_000_000).failure == "missing"

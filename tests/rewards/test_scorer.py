@@ -1,0 +1,249 @@
+"""The total and its rules, with sums worked by hand."""
+
+import pytest
+
+from rewards import registry
+from rewards.errors import ConfigError
+from rewards.format import render
+from rewards.registry import register
+from rewards.schema import Example
+from rewards.schema import Score
+from rewards.schema import Text
+from rewards.schema import UnitTests
+from rewards.scorer import ComponentError
+from rewards.scorer import Scorer
+from rewards.scorer import Stopped
+from rewards.scorer import check
+
+
+@pytest.fixture(autouse=True)
+def components():
+  """truth, value and other say what the answer tells them to: `truth=1 value=0.5 other=none`."""
+  with registry.temporary():
+    for name, kind in (("truth", "correctness"), ("value", "quality"), ("other", "quality")):
+      _register(name, kind)
+    yield
+
+
+def _register(name, kind):
+  @register(name, kind=kind)
+  def component(completion, example):
+    said = dict(part.split("=") for part in completion.answer.split() if "=" in part)
+    return None if said.get(name, "1") == "none" else float(said.get(name, "1"))
+
+
+def rewards(format=0.2, **weights):
+  entries = {name: None if weight is None else {"weight": weight} for name, weight in weights.items()}
+  return {"any": {"format": {"weight": format}, **entries}}
+
+
+def example(uid="u", reference=Text(text="t")):
+  return Example(uid=uid, domain="any", prompt="p", reference=reference)
+
+
+def score(config, *answers, groups=None, defaults=None, reference=Text(text="t")):
+  texts = [answer if answer.startswith("no tags") else render("why", answer) for answer in answers]
+  return Scorer(config, defaults=defaults).score([example(reference=reference)] * len(texts), texts, groups)
+
+
+def test_the_total_is_the_weighted_mean_behind_the_gate():
+  (breakdown,) = score(rewards(truth=0.8, value=0.25), "truth=1 value=0.4")
+  assert breakdown.total == pytest.approx((0.2 + 0.8 * 1 + 0.25 * 0.4) / 1.25)  # 1.1 / 1.25 = 0.88
+  assert breakdown.scores == {"truth": 1.0, "value": 0.4}
+  assert breakdown.weights == {"format": 0.2, "truth": 0.8, "value": 0.25}
+  assert (breakdown.gate, breakdown.correct, breakdown.causes) == (True, True, ())
+
+
+def test_a_wrong_answer_in_the_right_format_keeps_the_formats_share():
+  (breakdown,) = score(rewards(truth=0.8), "truth=0")
+  assert breakdown.total == pytest.approx(0.2) and breakdown.correct is False
+
+
+def test_only_a_score_of_one_is_correct():
+  assert [b.correct for b in score(rewards(truth=0.8), "truth=1", "truth=0.999")] == [True, False]
+
+
+def test_a_refused_completion_gets_zero_no_scores_and_is_not_correct():
+  (breakdown,) = score(rewards(truth=0.8), "no tags at all")
+  assert (breakdown.gate, breakdown.failure, breakdown.total, breakdown.correct) == (False, "missing", 0.0, False)
+  assert breakdown.scores == {}
+
+
+def test_where_there_is_no_truth_there_is_no_verdict():
+  assert [b.correct for b in score(rewards(value=0.8), "value=1", "no tags")] == [None, None]
+  without_tests = UnitTests(tests=())
+  assert [b.correct for b in score(rewards(truth=0.8), "truth=none", "no tags", reference=without_tests)] == [None, None]
+
+
+def test_a_correctness_that_is_none_keeps_its_weight():
+  (breakdown,) = score(rewards(truth=0.8, value=0.5), "truth=none value=1")
+  assert breakdown.total == pytest.approx((0.2 + 0 + 0.5) / 1.5)
+  assert breakdown.correct is None and breakdown.causes == ("truth:not_scored",)
+
+
+def test_a_quality_that_is_none_is_left_out_for_its_whole_group_and_for_no_other():
+  answers = ["value=none other=1", "value=1 other=0", "no tags", "value=1 other=0"]
+  first, second, refused, alone = score(rewards(value=0.3, other=0.5), *answers, groups=[7, 7, 7, 8])
+  assert first.total == pytest.approx((0.2 + 0.5) / 0.7) == 1.0
+  assert second.total == pytest.approx(0.2 / 0.7)
+  assert second.scores == {"value": 1.0, "other": 0.0} and second.weights == {"format": 0.2, "other": 0.5}
+  assert refused.total == 0.0 and refused.weights == {"format": 0.2, "other": 0.5}
+  assert alone.total == pytest.approx((0.2 + 0.3) / 1.0)
+  assert first.causes == ("value:not_scored",) and second.causes == ()
+
+
+def test_where_nothing_paid_remains_the_total_is_none():
+  paid_none, = score(rewards(value=0.3, other=0.0), "value=none other=1")
+  assert paid_none.total is None
+  assert paid_none.default_total is None
+
+
+def test_a_default_total_remains_where_an_ablated_component_was_scored():
+  ablated, full = rewards(value=0.3, other=0.0), rewards(value=0.3, other=0.5)
+  (breakdown,) = score(ablated, "value=none other=0.6", defaults=full)
+  assert breakdown.total is None
+  assert breakdown.default_total == pytest.approx((0.2 + 0.5 * 0.6) / 0.7)
+
+
+def test_a_domain_that_pays_format_alone_pays_it_whole():
+  assert [b.total for b in score(rewards(value=0.0), "value=0", "no tags")] == [1.0, 0.0]
+
+
+def test_weight_zero_measures_without_paying_and_the_default_total_still_pays():
+  (breakdown,) = score(rewards(value=0.3, other=0.0), "value=1 other=0.5", defaults=rewards(value=0.3, other=0.25))
+  assert breakdown.total == 1.0 and breakdown.scores["other"] == 0.5
+  assert breakdown.default_total == pytest.approx((0.2 + 0.3 + 0.125) / 0.75)
+
+
+def test_an_optional_component_is_neither_built_nor_scored():
+  (breakdown,) = score(rewards(value=0.3, other=None), "value=1 other=0")
+  assert breakdown.scores == {"value": 1.0} and breakdown.total == 1.0
+
+
+def test_rounding_lifts_no_total_above_one():
+  (breakdown,) = score(rewards(0.1, truth=0.7, value=0.2, other=0.3), "truth=1")
+  assert breakdown.total == 1.0
+
+
+def test_a_stopped_completion_gets_zero_and_says_why():
+  scorer = Scorer(rewards(truth=0.8))
+  stopped = Stopped(component="truth", cause="deadline")
+  from rewards.format import parse
+
+  (breakdown,) = scorer.combine([example()], [parse(render("a", "b"))], [0], [stopped], [{}])
+  assert (breakdown.gate, breakdown.total, breakdown.correct) == (True, 0.0, False)
+  assert breakdown.causes == ("truth:deadline",) and breakdown.scores == {}
+
+
+def test_causes_of_scores_are_counted():
+  @register("caused", kind="quality")
+  def caused(completion, example):
+    return Score(0.0, "it does not parse", cause="syntax")
+
+  assert score(rewards(caused=0.5), "x")[0].causes == ("caused:syntax",)
+
+
+@pytest.mark.parametrize("exhaustion, cause", [(RecursionError, "recursion"), (MemoryError, "memory")])
+def test_a_completion_that_exhausts_memory_or_stack_is_stopped(exhaustion, cause):
+  @register("greedy", kind="quality")
+  def greedy(completion, example):
+    raise exhaustion
+
+  (breakdown,) = score(rewards(greedy=0.5), "x")
+  assert breakdown.total == 0.0 and breakdown.causes == (f"greedy:{cause}",)
+
+
+@pytest.mark.parametrize("value", [1.01, -0.1, float("nan"), "1", [1.0], 2])
+def test_a_value_out_of_range_is_the_components_bug(value):
+  @register("wild", kind="quality")
+  def wild(completion, example):
+    return value
+
+  with pytest.raises(ComponentError, match=r"'wild' \(.*test_scorer.py:\d+\), u: expected a score in \[0, 1\] or None"):
+    score(rewards(wild=0.5), "x")
+
+
+def test_what_a_component_raises_names_the_uid_and_the_place():
+  @register("broken", kind="quality")
+  def broken(completion, example):
+    return {}["nothing"]
+
+  with pytest.raises(ComponentError, match=r"'broken' \(.*test_scorer.py:\d+\) failed on u: KeyError: 'nothing'"):
+    score(rewards(broken=0.5), "x")
+
+
+def test_a_batch_sees_the_valid_completions_of_its_domain_and_a_group_none_for_the_refused():
+  seen = []
+
+  @register("batched", kind="quality", scope="batch")
+  def batched(completions, examples):
+    seen.append([c.answer for c in completions])
+    return [0.5] * len(completions)
+
+  @register("grouped", kind="quality", scope="group")
+  def grouped(completions, examples):
+    seen.append([c and c.answer for c in completions])
+    return [None if c is None else 1.0 for c in completions]
+
+  breakdowns = score(rewards(batched=1.0, grouped=1.0), "a", "no tags", "b", "no tags", groups=[0, 0, 1, 2])
+  assert seen == [["a", "b"], ["a", None], ["b"]]
+  assert [b.scores for b in breakdowns] == [{"batched": 0.5, "grouped": 1.0}, {}] * 2
+
+
+def test_a_list_of_another_length_is_the_components_bug():
+  @register("short", kind="quality", scope="batch")
+  def short(completions, examples):
+    return [1.0]
+
+  with pytest.raises(ComponentError, match="expected a list of 2 scores"):
+    score(rewards(short=1.0), "a", "b")
+
+
+def test_heavy_state_is_built_once_for_all_domains_with_the_same_settings():
+  built = []
+
+  @register("heavy", kind="quality")
+  def heavy(*, size: int = 1):
+    built.append(size)
+    return lambda completion, example: 1.0
+
+  entry = {"format": {"weight": 0.2}, "heavy": {"weight": 1.0}}
+  other = {"format": {"weight": 0.2}, "heavy": {"weight": 0.5, "size": 2}}
+  scorer = Scorer({"one": entry, "two": entry, "three": other})
+  assert built == []
+  scorer.build()
+  assert sorted(built) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "config, wrong",
+    [
+        ({"any": {"format": {"weight": 0.2}, "thruth": {"weight": 1.0}}}, "unknown reward 'thruth'.*Did you mean 'truth'"),
+        ({"any": {"format": {"weight": 0.2}, "thruth": None}}, "unknown reward 'thruth'"),
+        (rewards(truth=-1.0), "config.rewards.any.truth.weight=-1.0"),
+        (rewards(truth=float("inf")), "config.rewards.any.truth.weight=inf"),
+        (rewards(truth="much"), "config.rewards.any.truth.weight='much'"),
+        (rewards(truth=True), "config.rewards.any.truth.weight=True"),
+        (rewards(format=0.0, truth=0.0), "config.rewards.any: all weights are 0"),
+        ({"any": {"truth": {"weight": 1.0}}}, "config.rewards.any.format.weight=None"),
+        ({"any": {"format": {"weight": 1.0, "wieght": 1.0}}}, "config.rewards.any.format.wieght"),
+        ({"any": {"format": {"weight": 1.0}, "truth": {"weight": 1.0, "x": 1}}}, "config.rewards.any.truth.x: .*no such setting"),
+        ({"any": 1.0}, "config.rewards.any=1.0"),
+    ],
+)
+def test_a_config_that_makes_no_sense_is_refused_with_its_path(config, wrong):
+  with pytest.raises(ConfigError, match=wrong):
+    check(config)
+
+
+def test_two_truths_in_one_domain_are_refused():
+  _register("second_truth", "correctness")
+  with pytest.raises(ConfigError, match="second_truth, truth.*at most one"):
+    check(rewards(truth=0.5, second_truth=0.5))
+
+
+def test_a_domain_without_rewards_is_named_with_the_nearest():
+  with pytest.raises(ConfigError, match="u: domain 'any_' has no rewards. Did you mean 'any'"):
+    Scorer(rewards(value=1.0)).score(
+        [Example(uid="u", domain="any_", prompt="p", reference=Text(text="t"))], [render("a", "b")]
+    )

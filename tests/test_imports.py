@@ -1,0 +1,66 @@
+"""Who may import whom, read from the source; and that `import rewards` is light."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def imported(path, everywhere):
+  """Yields the top-level names of the packages that a file imports; at module level, or everywhere."""
+  tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+  nodes = list(ast.walk(tree)) if everywhere else list(_module_level(tree))
+  for node in nodes:
+    names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+    if isinstance(node, ast.ImportFrom):
+      names = [node.module if not node.level else "." * node.level]
+    yield from (name.split(".")[0] for name in names)
+
+
+def _module_level(tree):
+  """Everything that runs on import: all but the bodies of functions."""
+  for node in ast.iter_child_nodes(tree):
+    yield node
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+      yield from _module_level(node)
+
+
+def sources(folder):
+  paths = sorted((ROOT / folder).rglob("*.py"))
+  assert paths, folder
+  return [pytest.param(path, id=str(path.relative_to(ROOT))) for path in paths]
+
+
+@pytest.mark.parametrize("path", sources("rewards"))
+def test_rewards_is_a_leaf_on_the_standard_library(path):
+  assert set(imported(path, everywhere=False)) <= sys.stdlib_module_names | {"rewards"}
+  assert not {"jax", "jaxlib", "flax", "tunix", "reasoner", "experiments"} & set(imported(path, everywhere=True))
+
+
+@pytest.mark.parametrize("path", sources("experiments"))
+def test_experiments_import_ml_collections_and_each_other_alone(path):
+  assert set(imported(path, everywhere=True)) <= {"ml_collections", "experiments"}
+
+
+@pytest.mark.parametrize("path", sources("reasoner"))
+def test_reasoner_imports_no_experiment_and_no_test(path):
+  assert not {"experiments", "tests"} & set(imported(path, everywhere=True))
+
+
+def test_importing_rewards_loads_no_heavy_library_and_takes_no_tenth_of_a_second():
+  # CPU time, the best of five: what else the machine does is not this package's.
+  program = (
+      "import sys, time; start = time.process_time(); import rewards; "
+      "print(time.process_time() - start, *sorted({m.split('.')[0] for m in sys.modules}))"
+  )
+  runs = [
+      subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+      for _ in range(5)
+  ]
+  assert min(float(seconds) for seconds, *_ in runs) < 0.1
+  loaded = set(runs[0][1:])
+  assert not {"jax", "numpy", "sympy", "torch", "math_verify", "ml_collections", "rouge_score"} & loaded
