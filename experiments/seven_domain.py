@@ -204,8 +204,8 @@ def _embedded(config: ml_collections.ConfigDict) -> None:
   config.scoring.num_workers = 2
   config.rollout.update(max_prompt_tokens=64, max_new_tokens=96, temperature=1.0, top_p=1.0, top_k=0)
   config.cold_start.update(
-      steps=700,
-      traces=22_400,
+      steps=800,
+      traces=25_600,
       batch_size=32,
       learning_rate=3e-3,
       warmup_fraction=0.07,
@@ -214,7 +214,7 @@ def _embedded(config: ml_collections.ConfigDict) -> None:
   )
   config.grpo.update(num_generations=8, num_iterations=1, beta=0.02)
   config.train.update(
-      steps=60,
+      steps=80,
       prompts_per_step=14,
       micro_batches=1,
       learning_rate=1e-3,

@@ -39,9 +39,9 @@ class Ours:
   """One step through reasoner.grpo."""
 
   def __init__(self, mesh, tokenizer, prompts: list[str]):
-    actor, _ = actor_and_base(mesh)
+    actor, base = actor_and_base(mesh)
     self._policy = grpo.Policy(
-        actor, tokenizer, mesh, max_prompt_tokens=PROMPT_TOKENS, max_new_tokens=NEW_TOKENS
+        actor, tokenizer, mesh, max_prompt_tokens=PROMPT_TOKENS, max_new_tokens=NEW_TOKENS, reference=base
     )
     algorithm = algorithms.Algorithm(
         name="grpo", num_generations=GENERATIONS, num_iterations=1, beta=BETA, epsilon=0.2

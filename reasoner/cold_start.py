@@ -198,7 +198,7 @@ _REASONING = {
     "science": "I compare this with every choice.",
     "logic": "I recall what is known about this.",
     "creative_writing": "I begin with a scene, let something happen, and end on a feeling that stays.",
-    "creative_ideation": "Each idea should be easy to do and differ from the others.",
+    "creative_ideation": "Each idea should be easy to do and new.",
     "summarization": "I keep who did what and leave out the details.",
 }
 _ANY_REASONING = "I answer this in a few clear words."

@@ -110,22 +110,24 @@ def _shard_batch(mesh, batch: int, leaf: Any):
 class Policy:
   """The LoRA actor and its frozen reference over one set of base weights.
 
-  The reference is a snapshot of the actor as it is now: base arrays are shared, not copied, and
-  the adapter's few arrays stay as a supervised cold start left them.
-
   Args:
     actor: Gemma 3 with LoRA parameters, on `mesh`.
+    reference: the actor's base, where the adapter is still empty. None takes a snapshot of the
+      actor as it is now: base arrays are shared, not copied, and the adapter's few arrays stay as
+      a supervised cold start left them.
     tokenizer: see reasoner.models.
     mesh: axes "fsdp" and "tp".
     max_prompt_tokens, max_new_tokens: fixed lengths; the KV cache is sized from them.
   """
 
-  def __init__(self, actor, tokenizer, mesh, *, max_prompt_tokens: int, max_new_tokens: int):
+  def __init__(
+      self, actor, tokenizer, mesh, *, max_prompt_tokens: int, max_new_tokens: int, reference=None
+  ):
     self.actor = actor
     self.mesh = mesh
     self.tokenizer = tokenizer
     self.max_prompt_tokens = max_prompt_tokens
-    graph, state = nnx.split(actor)
+    graph, state = nnx.split(reference or actor)
     self._reference = graph, jax.tree.map(lambda array: array, state)
     config = actor.config
     cache = sampler_lib.CacheConfig(

@@ -55,6 +55,10 @@ class Results:
   domains: Sequence[str]
 
   @property
+  def evaluated(self) -> bool:
+    return any(self.statistics[when, evaluate.HELD_OUT] for when in ("before", "after"))
+
+  @property
   def last_step(self) -> int:
     return max((row["step"] for row in self.metrics), default=0)
 
@@ -216,7 +220,7 @@ _SHARES_NOTE = "pale: natural share, full: DISCO share"
 def write_pictures(results: Results, directory: pathlib.Path) -> None:
   """Writes the PNGs for which there are numbers."""
   domains = results.domains
-  if results.before or results.after:
+  if results.evaluated:
     painters = _bars(results, "format", "Valid format"), _bars(results, "accuracy", "Accuracy")
     size = (9.2, _height(len(domains)) + 0.25)
     charts.png(charts.draw(1, 2, size, *painters, note=_BARS_NOTE), directory / "results.png")
@@ -384,7 +388,7 @@ def _domain(results: Results, domain: str) -> str:
 
 
 def _results_section(results: Results) -> str:
-  if not (results.before or results.after):
+  if not results.evaluated:
     return ""
   size = (5.0, _height(len(results.domains)))
   panels = [
@@ -539,7 +543,7 @@ def _failures_section(results: Results) -> str:
     ]
     figure = charts.draw(1, 1, (5.0, 2.2), lambda axes: charts.stack(axes, steps, stacked))
     panels.append(_panel(figure, "gate failures by step", "<b>in training</b>, completions a step"))
-  if results.before or results.after:
+  if results.evaluated:
     rows = [(when, counts[when]) for when in counts if results.measured(when, "all", "n")]
     figure = charts.draw(1, 1, (5.0, 2.2), lambda axes: charts.shares(axes, rows, colours))
     n = results.measured("after", "all", "n") or results.measured("before", "all", "n")

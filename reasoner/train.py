@@ -7,7 +7,6 @@ its last checkpoint is dropped. No clock decides anything that is learned from.
 
 from collections.abc import Mapping, Sequence
 import contextlib
-import functools
 import random
 import resource
 import sys
@@ -73,11 +72,12 @@ def train(run: assemble.Run) -> None:
     tokenizer = run.model.load_tokenizer(cold_start.vocabulary_texts(sample))
     render = Renderer(tokenizer, config["rollout"]["max_prompt_tokens"])
     mesh = mesh_lib.make_mesh(config["model"]["mesh"]["fsdp"] or None, config["model"]["mesh"]["tp"])
-    actor = load_actor(run, corpus, tokenizer, mesh, clock)
+    actor, reference = load_models(run, corpus, tokenizer, mesh, clock)
     policy = grpo.Policy(
         actor,
         tokenizer,
         mesh,
+        reference=reference,
         max_prompt_tokens=config["rollout"]["max_prompt_tokens"],
         max_new_tokens=config["rollout"]["max_new_tokens"],
     )
@@ -149,19 +149,22 @@ class Renderer:
     return self._ids[example.uid]
 
 
-def load_actor(run: assemble.Run, corpus: data.Corpus, tokenizer, mesh, clock: progress.Clock):
-  """Returns the LoRA actor as GRPO starts from it: loaded, and cold-started where the config says so.
+def load_models(run: assemble.Run, corpus: data.Corpus, tokenizer, mesh, clock: progress.Clock):
+  """Returns the LoRA actor as GRPO starts from it, and its reference (None: a snapshot of it).
 
   A model that starts from nothing learns with all its weights and gets its adapter afterwards; a
   pretrained one learns with the adapter alone, which GRPO then goes on with.
   """
   settings = run.config["model"]
   base = run.model.load(mesh, mesh_lib.compute_dtype(settings["dtype"]), run.seed)
-  add_adapter = functools.partial(lora.add_lora, base, seed=run.seed, **settings["lora"])
-  trained = base if run.model.from_nothing else add_adapter()
-  if run.config["cold_start"]["steps"]:
-    supervise(run, trained, corpus, tokenizer, mesh, clock)
-  return add_adapter() if run.model.from_nothing else trained
+  cold = run.config["cold_start"]["steps"] > 0
+  if cold and run.model.from_nothing:
+    supervise(run, base, corpus, tokenizer, mesh, clock)
+  actor = lora.add_lora(base, seed=run.seed, **settings["lora"])
+  if cold and not run.model.from_nothing:
+    supervise(run, actor, corpus, tokenizer, mesh, clock)
+    return actor, None
+  return actor, base
 
 
 def supervise(run: assemble.Run, model, corpus: data.Corpus, tokenizer, mesh, clock: progress.Clock) -> None:

@@ -352,7 +352,7 @@ _SEPARATORS = re.compile(r"(?:[\s,;:/()\[\]&\u2014.!?]|[-+]\s|(?:and|or)\b)*", r
 _CLAUSE_END = re.compile(r"\s*(?:[;!?\n()\[\]&/\u2014]|[,.:](?!\d)|\s[-+]+\s|\s(?:and|or)\b)", re.IGNORECASE)
 _MOST_CLAUSES = 24
 _AFTER_BARE_LABEL = re.compile(
-    r"\s+(?:because|since|as|due|which|is|was|would|for)\b|\s*\(", re.IGNORECASE
+    r"\s+(?:because|since|as|due|which|is|was|would|for)\b|\s+\(", re.IGNORECASE
 )
 _REJECTS = re.compile(
     r"\b(?:is|are)\s+(?:all\s+|both\s+|clearly\s+)?(?:not|wrong|incorrect|false)\b", re.IGNORECASE

@@ -22,10 +22,14 @@ from rewards.schema import UnitTests
 
 # A fence as CommonMark has it: three or more of ` or ~ on a line of their own, at most a language
 # after them; but at any depth of indentation, as lists indent them.
-_FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<mark>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]*)(?P<rest>[^`\n]*)$")
+_FENCE = re.compile(
+    r"(?P<indent>[ \t]*)(?P<mark>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]*)(?P<rest>[^`\n]*)$"
+)
 # The same where prose runs into it: "The code: ```python".
 _LATE_FENCE = re.compile(
-    r"(?<![`~])(?P<mark>`{3,}+|~{3,}+)[ \t]*+(?P<language>[\w+#.-]*+)[ \t]*+\n(?P<text>.*?)(?:(?P=mark)|\Z)", re.DOTALL
+    r"(?<![`~])(?P<mark>`{3,}+|~{3,}+)[ \t]*+(?P<language>[\w+#.-]*+)[ \t]*+\n"
+    r"(?P<text>.*?)(?:(?P=mark)|\Z)",
+    re.DOTALL,
 )
 _PYTHON = ("python", "python3", "py", "py3", "python2", "ipython")
 _UNNAMED = ("", "code", "text", "txt", "plaintext")
@@ -35,9 +39,12 @@ _MOST_BLOCKS = 64
 _BINDS = re.compile(r"^(?:import |from |\w+ *(?::[^=\n]+)?=[^=])", re.MULTILINE)
 
 # Unindented lines that look like Python, for answers that mix code and prose without a fence.
-_CODE_START = re.compile(r"(?:def \w+\s*\(|async def |class \w+\s*[:(]|import \w|from [\w.]+ import |@\w|\w+ = )")
+_CODE_START = re.compile(
+    r"(?:def \w+\s*\(|async def |class \w+\s*[:(]|import \w|from [\w.]+ import |@\w|\w+ = )"
+)
 _CODE_LINE = re.compile(
-    r"(?:$|[ \t]|#|[)\]}]|'''|\"\"\"|(?:if|elif|while|for|with|match|case|return|assert|del|raise|global|except)\b.*:?$"
+    r"(?:$|[ \t]|#|[)\]}]|'''|\"\"\"|(?:if|elif|while|for|with|match|case|except)\b.*:$"
+    r"|(?:return|assert|del|raise|global)\b"
     r"|(?:else|try|finally)\s*:|pass$|[\w.]+(?:\(|\[| ?[-+*/|&%]?= ?)|" + _CODE_START.pattern + ")"
 )
 
@@ -46,16 +53,16 @@ def extract_program(answer: str) -> tuple[str, ...]:
   """Returns readings of the program in an answer, the most likely first; one that compiles is it.
 
   Code stands in fences, else the answer is the program, else its lines that look like Python are.
-  Of several fenced blocks those tagged as Python count, else those without a tag, else all. Together
-  they are one program, as prose cuts a program into pieces; but a block that defines again what an
-  earlier one defined replaces it, and blocks that define nothing, after the last one that does, are
-  examples of its use and left out. An unclosed fence runs to the end.
+  Of several fenced blocks those tagged as Python count, else those without a tag, else all.
+  Together they are one program, as prose cuts a program into pieces; but a block that defines again
+  what an earlier one defined replaces it, and blocks that define nothing, after the last one that
+  does, are examples of its use and left out. An unclosed fence runs to the end.
   """
   if len(answer) > 2 * sandbox.PROGRAM_CHARACTERS:
     return (answer,)  # which is refused
   blocks = [(language.lower(), text) for language, text in _fenced(answer) if text.strip()]
   if not blocks:
-    return answer, _code_lines(answer)
+    return answer, *filter(None, [_code_lines(answer)])
   wanted = (
       [text for language, text in blocks if language in _PYTHON]
       or [text for language, text in blocks if language in _UNNAMED]
@@ -88,9 +95,10 @@ def _fenced(answer: str) -> list[tuple[str, str]]:
     if opened is None:
       opened, lines = fence, []
     elif (
-        fence and fence["mark"].startswith(opened["mark"]) and not fence["language"] + fence["rest"].strip()
-        # Deeper ones stand in a docstring.
-        and len(fence["indent"]) <= len(opened["indent"]) + 3
+        fence
+        and fence["mark"].startswith(opened["mark"])
+        and not fence["language"] + fence["rest"].strip()
+        and len(fence["indent"]) <= len(opened["indent"]) + 3  # deeper ones stand in a docstring
     ):
       blocks.append((opened["language"], textwrap.dedent("\n".join(lines))))
       opened = None
@@ -101,7 +109,8 @@ def _fenced(answer: str) -> list[tuple[str, str]]:
     blocks.append((opened["language"], text.rstrip().removesuffix(opened["mark"])))
   if any(text.strip() for _, text in blocks):
     return blocks
-  return [(match["language"], textwrap.dedent(match["text"])) for match in _LATE_FENCE.finditer(answer)]
+  late = _LATE_FENCE.finditer(answer)
+  return [(match["language"], textwrap.dedent(match["text"])) for match in late]
 
 
 def _code_lines(answer: str) -> str:
@@ -129,7 +138,8 @@ def _with_prompt(readings: tuple[str, ...], prompt: str) -> tuple[str, ...]:
   if body and depth and body[0] == body[0].lstrip():
     body[0] = " " * depth + body[0]  # an answer is stripped, and its first line with it
   inner = textwrap.indent(textwrap.dedent("\n".join(body)), " " * statements[-1].body[0].col_offset)
-  return (*(f"{before}\n{reading}" for reading in readings), *readings, f"{prompt.rstrip()}\n{inner}")
+  extended = [f"{before}\n{reading}" for reading in readings]
+  return (*extended, *readings, f"{prompt.rstrip()}\n{inner}")
 
 
 @functools.lru_cache(maxsize=256)  # both components, and equal completions of a group, share a run
@@ -146,7 +156,9 @@ def _report(
   )
 
 
-def _run(completion: Completion, example: Example, cpu_seconds: int, memory_mb: int) -> sandbox.Report | None:
+def _run(
+    completion: Completion, example: Example, cpu_seconds: int, memory_mb: int
+) -> sandbox.Report | None:
   """Returns None where there are no tests, or none that can judge a program."""
   tests = example.reference
   if not isinstance(tests, UnitTests) or not any(test.strip() for test in tests.tests):
@@ -168,12 +180,13 @@ def tests_all_passed(
   """1.0 when the answer's program passes every test of its row, else 0.0; None without tests.
 
   Range: 0 or 1. The program is run by rewards.sandbox: tests decide by Python's `==` between plain
-  values, in a process that the program cannot reach. Causes: "syntax", "crash", "memory", "timeout",
-  "oversize"; "near_limit" where it passed with more than half of its CPU time used. None, never
-  paid, too where the tests do not parse, never use the program, or cannot be run across processes.
+  values, in a process that the program cannot reach. Causes: "syntax", "crash", "memory",
+  "timeout", "oversize"; "near_limit" where it passed with more than half of its CPU time used.
+  None, never paid, too where the tests do not parse, never use the program, or cannot be run across
+  processes.
 
-  How a policy might cheat: end, hang, flood or attack the process; return an object that is equal to
-  all; patch `assert`; look for the expected values. sandbox.py says what stops each, and
+  How a policy might cheat: end, hang, flood or attack the process; return an object that is equal
+  to all; patch `assert`; look for the expected values. sandbox.py says what stops each, and
   tests/rewards/test_sandbox.py does each. What remains is to answer by the inputs of tests that the
   prompt shows, which only hidden tests prevent.
 
@@ -200,7 +213,8 @@ def tests_passed_fraction(
   """The share of a row's tests that the answer's program passes; None without tests.
 
   Range: 0 to 1. A test is one entry of the row's list: a whole program such as HumanEval's is one.
-  Tests after the program's end (a crash, its limits) count as failed. Runs once for both components.
+  Tests after the program's end (a crash, its limits) count as failed. One run serves both
+  components.
 
   How a policy might cheat: as for tests_all_passed; and by a constant that satisfies some tests
   (`return True`), which is why this is a quality beside the correctness and not in its place.

@@ -21,7 +21,7 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _COMMA = re.compile(r",|\band\b|\bor\b")
 
 _SAME_WORDS = 0.5  # Jaccard index of two ideas' stems from which they are one
-_SAME_MEANING = 0.75  # cosine of their vectors; "kosher salt" and "table salt" have 0.64
+_SAME_MEANING = 0.9  # cosine of their vectors; "table salt" and "sea salt" have 0.87
 
 
 @functools.lru_cache(maxsize=256)
@@ -74,13 +74,13 @@ def distinct_ideas(completion: Completion, example: Example, *, target: int = 5)
   Ideas are list items, or sentences, or what commas part. Two are one when they share half of
   their words or nearly their meaning, so rewording does not pay and padding a list with more of the
   same costs. Numbered emptiness, the prompt's own words and invented words are no ideas; the
-  fluency factor keeps shuffled words from being many.
+  order factor keeps shuffled words from being many.
   """
   ideas = find_ideas(completion.answer, example.prompt)[:_MOST_IDEAS]
   kept = distinct(ideas)
-  order = creative_writing.fluency(text.read(completion.answer), True)
+  order = creative_writing.in_order(text.read(completion.answer), True)
   score = min(1.0, len(kept) / target) * (len(kept) / len(ideas) if ideas else 0.0) * order
-  return Score(score, f"{len(kept)} distinct of {len(ideas)} ideas ({target} wanted), fluency {order:.2f}.")
+  return Score(score, f"{len(kept)} distinct of {len(ideas)} ideas ({target} wanted), word order {order:.2f}.")
 
 
 @register("group_difference", kind="quality", domains=("creative_ideation", "creative_writing"), scope="group")
@@ -89,7 +89,7 @@ def group_difference(completions: Sequence[Completion | None], examples: Sequenc
 
   The mean, over the others, of the Dice index of content words beyond the prompt's: up to 0.3 is
   free, as two people's answers to one question share as much, 0.9 is a copy. Keeps a policy from
-  collapsing onto one answer per prompt. Noise differs from everything, so fluency is a factor.
+  collapsing onto one answer per prompt. Noise differs from everything, so word order is a factor.
   None where no other completion passed the gate: there is nothing to differ from.
   """
   asked = frozenset(map(text.stem, text.read(examples[0].prompt).words))
@@ -101,7 +101,7 @@ def group_difference(completions: Sequence[Completion | None], examples: Sequenc
       scores.append(None)
       continue
     shared = sum(2 * len(own & other) / (len(own) + len(other) or 1) for other in others) / len(others)
-    order = creative_writing.fluency(text.read(completion.answer), True)
+    order = creative_writing.in_order(text.read(completion.answer), True)
     scores.append(Score(text.ramp(shared, 0.9, 0.3) * order if own else 0.0,
-                        f"shares {shared:.0%} of its content with {len(others)} others, fluency {order:.2f}."))
+                        f"shares {shared:.0%} of its content with {len(others)} others, word order {order:.2f}."))
   return scores

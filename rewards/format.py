@@ -26,6 +26,7 @@ _VISIBLE = re.compile(
     r"\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
     r"\U000e0000-\U000e0fff]"
 )
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def render(reasoning: str, answer: str) -> str:
@@ -37,7 +38,7 @@ def parse(text: str) -> Completion:
   """Splits a completion into reasoning and answer and applies the gate.
 
   Args:
-    text: anything a model can write. Lone surrogates and control characters are fine.
+    text: anything a model can write. Lone surrogates are U+FFFD in reasoning and answer.
 
   Returns:
     A Completion whose `failure` is None when the format is right, else one of FAILURES:
@@ -53,7 +54,12 @@ def parse(text: str) -> Completion:
   answer = text[at[ANSWER_OPEN] + len(ANSWER_OPEN) : at[ANSWER_CLOSE]]
   if not _VISIBLE.search(reasoning) or not _VISIBLE.search(answer):
     return Completion(text=text, failure="empty")
-  return Completion(text=text, reasoning=reasoning.strip(), answer=answer.strip())
+  return Completion(text=text, reasoning=_encodable(reasoning).strip(), answer=_encodable(answer).strip())
+
+
+def _encodable(text: str) -> str:
+  # Tokenizers, files and sockets refuse a lone surrogate, and a batch with one would fail whole.
+  return _SURROGATE.sub("\ufffd", text)
 
 
 def _failure(text: str, at: dict[str, int]) -> str | None:

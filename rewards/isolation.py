@@ -13,10 +13,12 @@ from collections.abc import Collection
 import ctypes
 import dataclasses
 import functools
+import math
 import os
 import resource
 import struct
 import sys
+import time
 
 # namespaces: own pid, network, ipc and mount namespace; no route out, no other process in sight.
 # files:      a bare read-only root with the standard library alone, and a small scratch in memory.
@@ -41,7 +43,8 @@ if _LINUX:  # looked up here once, and not in each child
 
 _CLONE_NEWNS, _CLONE_NEWUTS, _CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 _CLONE_NEWUSER, _CLONE_NEWPID, _CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
-_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REMOUNT = 1, 2, 4, 32
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT = 1, 2, 4, 8, 32
+_MS_NOATIME, _MS_NODIRATIME, _MS_RELATIME, _ST_RELATIME = 1024, 2048, 1 << 21, 4096
 _MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
 _MNT_DETACH = 2
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP = 1, 4, 22
@@ -50,10 +53,10 @@ _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 36, 38
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Limits:
-  """cpu_seconds: whole seconds of CPU time. memory_mb: address space, the interpreter included."""
+  """cpu_seconds: of CPU time, None for any. memory_mb: address space, the interpreter included."""
 
-  cpu_seconds: int = 4
-  memory_mb: int = 512
+  cpu_seconds: int | None
+  memory_mb: int
 
 
 def _call(function, *arguments) -> None:
@@ -98,7 +101,8 @@ def unshare(without: Collection[str] = ()) -> set[str]:
     if uid != 0:
       hide_memory(False)  # a hidden process may not even write its own maps
       _call(_libc.unshare, flags | _CLONE_NEWUSER)
-      for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+      maps = {"setgroups": "deny", "uid_map": f"{uid} {uid} 1", "gid_map": f"{gid} {gid} 1"}
+      for name, text in maps.items():
         with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
           file.write(text)
     else:
@@ -161,7 +165,8 @@ def _package_paths() -> list[str]:
   libraries = {os.path.realpath(os.path.dirname(os.__file__)), "/usr/lib/python3",
                os.path.realpath(os.path.join(sys.base_prefix, "lib", version)),
                f"/usr/local/lib/{version}"}
-  return sorted(f"{library}/{name}" for library in libraries for name in ("site-packages", "dist-packages"))
+  kinds = ("site-packages", "dist-packages")
+  return sorted(f"{library}/{kind}" for library in libraries for kind in kinds)
 
 
 def _mount(source: str, target: str, kind: str, flags: int, options: str) -> None:
@@ -171,10 +176,11 @@ def _mount(source: str, target: str, kind: str, flags: int, options: str) -> Non
 
 def _bind_read_only(source: str, target: str) -> None:
   _mount(source, target, "", _MS_BIND | _MS_REC, "")
-  # Flags that the host's mount carries are locked for us: they must be repeated.
-  kept = os.statvfs(target).f_flag & (_MS_NOSUID | _MS_NODEV | 8 | 1024 | 2048 | 4096)
-  atime = (1024 if kept & 1024 else 0) | (2048 if kept & 2048 else 0) | (1 << 21 if kept & 4096 else 0)
-  flags = (kept & (_MS_NOSUID | _MS_NODEV | 8)) | atime
+  # Flags that the host's mount carries are locked for us: they must be repeated. Those of statvfs
+  # are those of mount, but for relatime.
+  has = os.statvfs(target).f_flag
+  flags = has & (_MS_NOSUID | _MS_NODEV | _MS_NOEXEC | _MS_NOATIME | _MS_NODIRATIME)
+  flags |= _MS_RELATIME if has & _ST_RELATIME else 0
   _mount("none", target, "", _MS_REMOUNT | _MS_BIND | _MS_RDONLY | flags, "")
 
 
@@ -212,7 +218,7 @@ def confine(limits: Limits, layers: Collection[str]) -> None:
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
   if "seccomp" in layers:
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    _install(_filter("files" in layers))
+    _prctl(_PR_SET_SECCOMP, 2, ctypes.addressof(_filter("files" in layers)[0]))
 
 
 def limit(limits: Limits) -> None:
@@ -220,8 +226,9 @@ def limit(limits: Limits) -> None:
 
   CPU time ends by SIGXCPU, and a second later, for who ignores that, by SIGKILL.
   """
+  if limits.cpu_seconds is not None:
+    _set_limit("RLIMIT_CPU", limits.cpu_seconds, limits.cpu_seconds + 1)
   for name, value in (
-      ("RLIMIT_CPU", limits.cpu_seconds),
       ("RLIMIT_AS", limits.memory_mb << 20),
       ("RLIMIT_FSIZE", FILE_BYTES),
       ("RLIMIT_NOFILE", OPEN_FILES),
@@ -230,18 +237,28 @@ def limit(limits: Limits) -> None:
       ("RLIMIT_MEMLOCK", 0),
       ("RLIMIT_MSGQUEUE", 0),
   ):
-    kind = getattr(resource, name, None)
-    if kind is None:
-      continue
-    soft, hard = value, value + (name == "RLIMIT_CPU")
-    inherited = resource.getrlimit(kind)[1]
-    if inherited != resource.RLIM_INFINITY:
-      soft, hard = min(soft, inherited), min(hard, inherited)
-    try:
-      resource.setrlimit(kind, (soft, hard))
-    except (ValueError, OSError):
-      if name != "RLIMIT_AS":  # macOS knows it and refuses it
-        raise
+    _set_limit(name, value, value)
+
+
+def limit_cpu(more_seconds: int) -> None:
+  """Lets this process use so many more seconds of CPU time from now on."""
+  used = math.ceil(time.process_time())
+  _set_limit("RLIMIT_CPU", used + more_seconds, resource.RLIM_INFINITY)
+
+
+def _set_limit(name: str, soft: int, hard: int) -> None:
+  kind = getattr(resource, name, None)
+  if kind is None:
+    return
+  inherited = resource.getrlimit(kind)[1]
+  if inherited != resource.RLIM_INFINITY:
+    hard = inherited if hard == resource.RLIM_INFINITY else min(hard, inherited)
+    soft = min(soft, hard)
+  try:
+    resource.setrlimit(kind, (soft, hard))
+  except (ValueError, OSError):
+    if name != "RLIMIT_AS":  # macOS knows it and refuses it
+      raise
 
 
 def _drop_capabilities() -> None:
@@ -258,12 +275,12 @@ def available(without: Collection[str] = ()) -> set[str]:
   found = {"limits"}
   for layer in {"seccomp", "user", "privileges"} - set(without):
     if layer == "seccomp" and _LINUX and os.uname().machine in _MACHINES:
-      _filter(True), _filter(False)  # made once, and not in each child
+      _filter(True), _filter(False)  # made once, and inherited by each child
     child = os.fork()
     if not child:
       status = 1
       try:
-        confine(Limits(cpu_seconds=1), {layer})
+        confine(Limits(cpu_seconds=1, memory_mb=512), {layer})
         os.listdir(os.path.dirname(os.__file__))
         status = 0
       finally:
@@ -342,7 +359,8 @@ class _Program:
 
 
 @functools.cache
-def _filter(may_write: bool) -> bytes:
+def _filter(may_write: bool) -> tuple[ctypes.Array, ctypes.Array]:
+  """Returns struct sock_fprog, and the instructions that it points to."""
   if not _LINUX or os.uname().machine not in _MACHINES:
     raise OSError(_ENOSYS, "no system call table for this machine")
   arch, column = _MACHINES[os.uname().machine]
@@ -364,10 +382,6 @@ def _filter(may_write: bool) -> bytes:
     for numbers in _REFUSED_WRITING.values():
       program.refuse(numbers[column])
   program.add(_RETURN, _ALLOW)
-  return b"".join(program.code)
-
-
-def _install(code: bytes) -> None:
-  instructions = ctypes.create_string_buffer(code, len(code))
-  header = ctypes.create_string_buffer(struct.pack("@HP", len(code) // 8, ctypes.addressof(instructions)))
-  _prctl(_PR_SET_SECCOMP, 2, ctypes.addressof(header))
+  instructions = ctypes.create_string_buffer(b"".join(program.code))
+  header = struct.pack("@HP", len(program.code), ctypes.addressof(instructions))
+  return ctypes.create_string_buffer(header), instructions

@@ -29,7 +29,6 @@ from collections.abc import Iterator
 import dataclasses
 from fractions import Fraction
 import functools
-import logging
 import re
 
 from rewards.registry import register
@@ -110,7 +109,8 @@ _VULGAR = dict(zip(
 _CHARACTERS = str.maketrans(
     {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}  # full-width forms
     | {c: "-" for c in "−–—‐‑‒﹣"}
-    | {c: " " for c in "\t\r\x0b\x0c\xa0\u202f\u3000"} | {chr(c): " " for c in range(0x2002, 0x200A)}
+    | {c: " " for c in "\t\r\x0b\x0c\xa0\u202f\u3000"}
+    | {chr(code): " " for code in range(0x2002, 0x200A)}
     # Invisible characters become spaces: in front of 60 they are nothing, inside they split it.
     | {c: " " for c in "\x00\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"}
     | {k: f" {v} " for k, v in _VULGAR.items()}
@@ -647,8 +647,8 @@ _UNIT_TAIL = re.compile(
     r"\s*(?:\^\s*(?:\{[23]\}|[23]))?\s*$"
 )
 _CLOCK = re.compile(r"\d:\d\d\s*[ap]\.?m\.?$", re.IGNORECASE)
-# Notation that math-verify reads as something else or drops: bases, primes, ratios, clocks.
-_VERBATIM = re.compile(r"[\d}]\s*_|[':\"]")
+# Notation that math-verify reads as something else or drops: bases, primes, ratios, dots, "≈".
+_VERBATIM = re.compile(r"[\d}]\s*_|[':\"]|\\[lcvd]?dots|\\approx|\.\.")
 _REALS = re.compile(r"(?i:all real numbers|all reals)|\\mathbb\s*(?:\{R\}|R)|\\R")
 _NOTHING = re.compile(
     r"\\(?:emptyset|varnothing)|⦃\s*⦄|\{\s*\}|no (?:real )?solutions?|(?:the )?empty set",
@@ -681,7 +681,8 @@ def _formula(statement: str, *, judge: bool) -> str:
     text = text[preamble.end() :]
   if judge:
     _refuse_hedges(text, allowed=("or", "either", "no", "none", "any"))
-  return re.split(r"\\approx", text)[0] if not text.startswith("\\approx") else text
+  exact, approximately, decimal = text.partition(r"\approx")  # 2\sqrt{3} \approx 3.46
+  return exact if approximately and exact.strip() and _number_or_none(decimal) else text
 
 
 def _same_text(answer: str, reference: str) -> bool:
@@ -948,6 +949,8 @@ _DECIMAL = re.compile(r"(?<![\d.])(\d*)\.(\d+)(?![\d.])")
 @functools.lru_cache(maxsize=1)
 def _math_verify():
   """Imports math-verify, which takes seconds; returns it and how it is to read: nothing removed."""
+  import logging
+
   from latex2sympy2_extended import NormalizationConfig
   import math_verify
 

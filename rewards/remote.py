@@ -40,7 +40,9 @@ def write_frame(descriptor: int, data: bytes) -> None:
     view = view[os.write(descriptor, view):]
 
 
-def read_frame(descriptor: int, most: int = 1 << 30, timeout_seconds: float | None = None) -> bytes | None:
+def read_frame(
+    descriptor: int, most: int = 1 << 30, timeout_seconds: float | None = None
+) -> bytes | None:
   """Returns the next message; None at the end of the stream, or after a time.
 
   Raises:
@@ -101,8 +103,8 @@ _BASES = (collections.Counter, collections.OrderedDict, dict, list, tuple, set, 
 _TYPES = {name: kind for name, kind in vars(builtins).items() if isinstance(kind, type)}
 _EXCEPTIONS = {n: k for n, k in _TYPES.items() if issubclass(k, BaseException)}
 _INT64 = 1 << 63
-_CONVERT = {int: int.__int__, float: float.__float__, str: str.__str__, complex: complex.__complex__,
-            bytes: bytes.__bytes__, bytearray: bytearray.copy}
+_CONVERT = {int: int.__int__, float: float.__float__, complex: complex.__complex__,
+            str: str.__str__, bytes: bytes.__bytes__, bytearray: bytearray.copy}
 
 # What a proxy passes on to its object besides calls. None of them hears what the tests expect;
 # comparison, arithmetic and truth would, or would decide. Those are refused or do not exist.
@@ -151,7 +153,7 @@ class Proxy:
     return True if self._truthy else self._refuse("truth")
 
   def __reduce_ex__(self, protocol):
-    raise Unsupported("a copy of an object of the program")
+    return self._refuse("a copy")
 
   __hash__ = object.__hash__
 
@@ -510,7 +512,10 @@ def _refill(container: Any, content: Any) -> None:
   if not isinstance(container, type(content)):
     raise ValueError("a container cannot change its type")
   container.clear()
-  container.extend(content) if isinstance(container, (list, collections.deque)) else container.update(content)
+  if isinstance(container, (list, collections.deque)):
+    container.extend(content)
+  else:
+    container.update(content)
 
 
 def _index(number: Any, sequence: list) -> int:

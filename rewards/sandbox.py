@@ -63,9 +63,10 @@ class SandboxError(RuntimeError):
 class Report:
   """What became of one program.
 
-  passed: by test. cause: "" (answered, right or wrong), "syntax", "crash" (raised or died), "memory",
-  "timeout" or "oversize". reason: a sentence about the first failure. cpu_seconds: used by the
-  program. unscorable: why the tests themselves cannot judge, or ""; `passed` is then all False.
+  passed: by test. cause: "" (answered, right or wrong), "syntax", "crash" (raised or died),
+  "memory", "timeout" or "oversize". reason: a sentence about the first failure. cpu_seconds: used
+  by the program. unscorable: why the tests themselves cannot judge, or ""; `passed` is then all
+  False.
   """
 
   passed: tuple[bool, ...]
@@ -109,7 +110,7 @@ def layers() -> frozenset[str]:
 def parses(tests: Sequence[str], setup: str = "") -> str:
   """Returns "" when setup and tests are Python, else what is wrong; runs nothing."""
   try:
-    testing.parse(tests, setup)
+    testing.prepare(tuple(tests), setup, "")
   except ValueError as error:
     return str(error)
   return ""
@@ -193,7 +194,7 @@ class Sandbox:
           reply = remote.read_frame(self._process.stdout.fileno(), timeout_seconds=_REPLY_SECONDS)
         except BrokenPipeError:
           reply = None
-        except BaseException:  # an interrupt leaves half a message behind: the next call starts afresh
+        except BaseException:  # an interrupt leaves half a message behind: start afresh
           self._abandon()
           raise
         if reply is not None:
@@ -213,9 +214,9 @@ class Sandbox:
     self.close()
     # A package without its __init__: the supervisor imports four modules and not all that
     # `import rewards` brings, since each makes its forks dearer.
-    code = ("import sys, types; package = types.ModuleType('rewards'); package.__path__ = [sys.argv[1]]; "
-            "sys.modules['rewards'] = package; from rewards import supervisor; "
-            "supervisor.supervise(sys.argv[2:])")
+    code = ("import sys, types; package = types.ModuleType('rewards'); "
+            "package.__path__ = [sys.argv[1]]; sys.modules['rewards'] = package; "
+            "from rewards import supervisor; supervisor.supervise(sys.argv[2:])")
     # What the dynamic loader may need to find the interpreter's own libraries, and nothing else.
     kept = {k: v for k, v in os.environ.items() if k in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")}
     self._process = subprocess.Popen(

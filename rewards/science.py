@@ -64,7 +64,11 @@ def _score_text(answer: str, reference: Text, prompt: str) -> Score:
     return Score(1.0, reason=f"the answer states {reference.text!r}")
   if verdict is None and not stated:
     known = answers.question_words(prompt)
-    if answers.is_sentence(text) and any(answers.restates(text, w, known) for w in truth.words):
+    sentence, _, rest = text.partition(". ")
+    states = answers.is_sentence(sentence) and any(
+        answers.restates(sentence, words, known) for words in truth.words
+    )
+    if states and _explains(". " + rest, truth.keys):
       return Score(1.0, reason=f"the answer repeats the question with {reference.text!r}")
   if verdict is False:
     return Score(0.0, reason=f"the answer names {reference.text!r} and takes it back or names more")

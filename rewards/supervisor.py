@@ -34,11 +34,12 @@ from rewards import testing
 SLEEP_SECONDS = 4  # in which a program neither runs nor wants to
 BACKSTOP_SECONDS = 150  # of wall time, for what nothing above stops
 JUDGE_MEMORY_MB = 1024
+JUDGE_PROGRAMS = 200  # and then a fresh one
 _TICK_SECONDS = 0.05
 
 # Imported once, so that a program's own import of them costs nothing. Each makes each fork dearer.
-_PRELOADED = """bisect cmath collections.abc copy dataclasses datetime decimal enum fractions functools
-heapq itertools math operator random re string typing""".split()
+_PRELOADED = """bisect cmath collections.abc copy dataclasses datetime decimal enum fractions
+functools heapq itertools math operator random re string typing""".split()
 
 
 def supervise(without: Sequence[str]) -> None:
@@ -61,13 +62,15 @@ def supervise(without: Sequence[str]) -> None:
     _keep(far_end, without)
   far_end.close()
   remote.write_frame(replies, _receive(control))
+  court = _Court(control, keeper, requests)
   while (request := remote.read_frame(requests)) is not None:
-    reply = _Trial(json.loads(request), control, keeper, requests).run()
+    reply = court.try_program(json.loads(request))
     if reply is None:
       break
     remote.write_frame(replies, json.dumps(reply).encode())
   control.close()  # the fork server reads the end, and the keeper ends with it
   os.waitpid(keeper, 0)
+  court.close()
   os._exit(0)
 
 
@@ -78,6 +81,14 @@ def _silence(*descriptors: int) -> None:
   os.close(null)
 
 
+def _keep_only(stream: socket.socket) -> socket.socket:
+  """Closes every other descriptor of this process, and silences the standard ones."""
+  os.dup2(stream.detach(), 3)
+  _silence(0, 1, 2)
+  os.closerange(4, 1024)
+  return socket.socket(fileno=3)
+
+
 def _receive(control: socket.socket) -> bytes:
   data = remote.read_frame(control.fileno())
   if data is None:
@@ -85,87 +96,110 @@ def _receive(control: socket.socket) -> bytes:
   return data
 
 
-class _Trial:
-  """One program before its judge, as the supervisor sees it."""
+class _Judge:
+  """A judge as the supervisor sees it: a process that runs tests, for one program after another."""
 
-  def __init__(self, request: dict[str, Any], control: socket.socket, keeper: int, client: int):
-    self._request = request
+  def __init__(self):
+    self.control, far_end = socket.socketpair()
+    self.process = os.fork()
+    if not self.process:
+      _serve_verdicts(far_end)
+    far_end.close()
+    self.programs = 0
+
+  def begin(self, request: bytes, stream: socket.socket) -> None:
+    socket.send_fds(self.control, [b"!"], [stream.fileno()])
+    remote.write_frame(self.control.fileno(), request)
+    self.programs += 1
+
+  def end(self) -> int:
+    """Kills the judge and returns how it ended, if it had."""
+    with contextlib.suppress(ProcessLookupError):
+      os.kill(self.process, signal.SIGKILL)
+    self.control.close()
+    return os.waitpid(self.process, 0)[1]
+
+
+class _Court:
+  """All that stands behind the supervisor: the fork server, and a judge."""
+
+  def __init__(self, control: socket.socket, keeper: int, client: int):
     self._control = control
     self._keeper = keeper
     self._client = client
-    self._limit = request["cpu_seconds"]
+    self._judge: _Judge | None = None
 
-  def run(self) -> dict[str, Any] | None:
+  def try_program(self, request: dict[str, Any]) -> dict[str, Any] | None:
     """Returns the fields of a Report; None when the client has hung up."""
+    judge = self._judge = self._judge or _Judge()
+    head = struct.pack(">II", request["cpu_seconds"], request["memory_mb"])
+    readings = json.dumps(request.pop("readings")).encode()
     ours, theirs = socket.socketpair()
-    head = struct.pack(">II", self._limit, self._request["memory_mb"])
-    socket.send_fds(self._control, [head], [theirs.fileno()])
-    remote.write_frame(self._control.fileno(), json.dumps(self._request.pop("readings")).encode())
-    theirs.close()
-    verdict_end, judge_end = os.pipe()
-    judge = os.fork()
-    if not judge:
-      _be_judge(self._request, ours.fileno(), judge_end)
-    ours.close()
-    os.close(judge_end)
-    verdict, stopped = self._wait(verdict_end, judge)
-    os.close(verdict_end)
-    with contextlib.suppress(ProcessLookupError):
-      os.kill(judge, signal.SIGKILL)
-    _, status, usage = os.wait4(judge, 0)
+    with ours, theirs:
+      socket.send_fds(self._control, [head], [theirs.fileno()])
+      remote.write_frame(self._control.fileno(), readings)
+      judge.begin(json.dumps(request).encode(), ours)
+    verdict, stopped = self._wait(judge)
+    status = 0
+    if not verdict or not verdict.pop("reusable") or judge.programs >= JUDGE_PROGRAMS:
+      status, self._judge = judge.end(), None
     self._control.sendall(b"!")
     end = json.loads(_receive(self._control))
     if stopped is None:
       return None
-    return self._reply(verdict, stopped, status, usage.ru_utime + usage.ru_stime, end)
+    return _reply(verdict, stopped, status, end, request["cpu_seconds"])
 
-  def _wait(self, verdict_end: int, judge: int) -> tuple[bytes, str | None]:
-    """Returns what the judge wrote, and why it was stopped, if it was; None: the client hung up."""
-    verdict, began, idle = b"", time.monotonic(), _Idle(judge, self._keeper)
+  def close(self) -> None:
+    if self._judge:
+      self._judge.end()
+
+  def _wait(self, judge: _Judge) -> tuple[dict[str, Any] | None, str | None]:
+    """Returns the verdict, and why it was not waited for; None there: the client hung up."""
+    began, idle = time.monotonic(), _Idle(judge.process, self._keeper)
     poll = select.poll()
-    poll.register(verdict_end, select.POLLIN)
+    poll.register(judge.control, select.POLLIN)
     poll.register(self._client, 0)  # a hang-up is always reported
     while True:
       events = dict(poll.poll(_TICK_SECONDS * 1000))
       if self._client in events:
-        return b"", None
-      if verdict_end in events:
-        part = os.read(verdict_end, 1 << 16)
-        if not part:
-          return verdict, ""
-        verdict += part
-      elif idle.tick() > SLEEP_SECONDS:
-        return b"", f"it slept for {SLEEP_SECONDS} s"
-      elif time.monotonic() - began > BACKSTOP_SECONDS:
-        return b"", f"it was still there after {BACKSTOP_SECONDS} s of wall time"
+        return None, None
+      if events:
+        verdict = remote.read_frame(judge.control.fileno())
+        return verdict and json.loads(verdict), ""
+      if idle.tick() > SLEEP_SECONDS:
+        return None, f"it slept for {SLEEP_SECONDS} s"
+      if time.monotonic() - began > BACKSTOP_SECONDS:
+        return None, f"it was still there after {BACKSTOP_SECONDS} s of wall time"
 
-  def _reply(self, verdict: bytes, stopped: str, status: int, judge_seconds: float, end: dict) -> dict:
-    seconds = end["cpu_seconds"]
-    if verdict:
-      reply = json.loads(verdict)
-      if reply.pop("gone"):  # the judge only knows that the program ended; here is known how
-        reply["cause"], reply["reason"] = self._death(end["status"], seconds, reply["reason"])
-    elif stopped:
-      reply = dict(passed=[], cause="timeout", reason=stopped)
-    elif self._out_of_time(status, judge_seconds):
-      reply = dict(passed=[], cause="timeout", reason="the tests ran out of CPU time on its answers")
-    else:
-      reply = dict(passed=[], cause="crash", reason=f"its answers ended the tests with status {status}")
-    return reply | dict(cpu_seconds=round(seconds, 3))
 
-  def _death(self, status: int, seconds: float, reason: str) -> tuple[str, str]:
-    if not os.WIFSIGNALED(status):
-      return "crash", f"{reason} with exit status {os.WEXITSTATUS(status)}"
-    if self._out_of_time(status, seconds):
-      return "timeout", f"it used up its {self._limit} s of CPU time"
-    if os.WTERMSIG(status) != signal.SIGKILL:
-      return "crash", f"{reason} by signal {os.WTERMSIG(status)}"
-    return "crash", reason  # it closed or garbled its connection, and was killed for the end
+def _reply(
+    verdict: dict[str, Any] | None,
+    stopped: str,
+    judge_status: int,
+    end: dict[str, Any],
+    cpu_seconds: int,
+) -> dict[str, Any]:
+  """Returns the fields of a Report from what the judge said and how the program ended."""
+  seconds, status = end["cpu_seconds"], end["status"]
+  if stopped:
+    verdict = dict(passed=[], cause="timeout", reason=stopped)
+  elif not verdict and _ran_out(judge_status):
+    reason = "the tests ran out of CPU time on its answers"
+    verdict = dict(passed=[], cause="timeout", reason=reason)
+  elif not verdict:
+    verdict = dict(passed=[], cause="memory", reason="its answers were too much for the tests")
+  elif verdict.pop("gone"):  # the judge only knows that the program ended; here is known how
+    if _ran_out(status) or seconds > cpu_seconds:
+      verdict |= dict(cause="timeout", reason=f"it used up its {cpu_seconds} s of CPU time")
+    elif os.WIFEXITED(status):
+      verdict["reason"] += f" with exit status {os.WEXITSTATUS(status)}"
+    elif os.WTERMSIG(status) != signal.SIGKILL:
+      verdict["reason"] += f" by signal {os.WTERMSIG(status)}"
+  return verdict | dict(cpu_seconds=round(seconds, 3))
 
-  def _out_of_time(self, status: int, seconds: float) -> bool:
-    if not os.WIFSIGNALED(status):
-      return False
-    return os.WTERMSIG(status) == signal.SIGXCPU or seconds > self._limit
+
+def _ran_out(status: int) -> bool:
+  return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU
 
 
 class _Idle:
@@ -225,15 +259,13 @@ def _descendants(process: int) -> list[int]:
 def _keep(control: socket.socket, without: Sequence[str]) -> None:
   """Enters new namespaces, and keeps the fork server as their first process."""
   isolation.die_with_parent()
-  os.dup2(control.fileno(), 3)
-  _silence(0, 1, 2)
-  os.closerange(4, 1024)
+  control = _keep_only(control)
   active = isolation.unshare(without)
   server = os.fork()
   if not server:
     isolation.die_with_parent()
-    _serve_forks(socket.socket(fileno=3), active, without)
-  os.close(3)
+    _serve_forks(control, active, without)
+  control.close()
   os.waitpid(server, 0)
   os._exit(0)
 
@@ -286,7 +318,9 @@ def _clear_away(program: int, namespaced: bool) -> dict[str, Any]:
       end = dict(status=status, cpu_seconds=usage.ru_utime + usage.ru_stime)
 
 
-def _be_program(readings: list[str], stream: int, limits: isolation.Limits, active: Collection[str]) -> None:
+def _be_program(
+    readings: list[str], stream: int, limits: isolation.Limits, active: Collection[str]
+) -> None:
   """Becomes the untrusted program: gives up everything, imports it, answers the judge."""
   os.setsid()
   os.dup2(stream, 3)
@@ -336,14 +370,20 @@ def _load(readings: list[str], module: types.ModuleType) -> list[str]:
 # ---- the judge ----
 
 
-def _be_judge(request: dict[str, Any], stream: int, verdict_end: int) -> None:
-  """Becomes the process that runs the tests, and writes its verdict."""
-  _silence(0, 1, 2)
-  isolation.limit(isolation.Limits(cpu_seconds=request["cpu_seconds"], memory_mb=JUDGE_MEMORY_MB))
+def _serve_verdicts(control: socket.socket) -> None:
+  """Runs the tests of one program after another, until the supervisor hangs up."""
+  control = _keep_only(control)
+  isolation.limit(isolation.Limits(cpu_seconds=None, memory_mb=JUDGE_MEMORY_MB))
   try:
-    verdict = json.dumps(testing.verdict(stream, request["tests"], request["setup"], request["solution"]))
-    data = verdict.encode()
-    while data:
-      data = data[os.write(verdict_end, data):]
+    while True:
+      head, streams, _, _ = socket.recv_fds(control, 1, 1)
+      if not head:
+        break
+      request = json.loads(_receive(control))
+      isolation.limit_cpu(request["cpu_seconds"])
+      tests, setup, solution = request["tests"], request["setup"], request["solution"]
+      verdict = testing.verdict(streams[0], tuple(tests), setup, solution)
+      os.close(streams[0])
+      remote.write_frame(control.fileno(), json.dumps(verdict).encode())
   finally:
     os._exit(0)

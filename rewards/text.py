@@ -177,14 +177,14 @@ def ngrams(words: Sequence[str], n: int) -> list[tuple[str, ...]]:
 # Word order in real stories and summaries lifts the share of known pairs by 0.23 or more (5th
 # percentile); shuffling brings the lift to 0.12 or less (95th). 0.05 and 0.20 stand between.
 _LIFT_OF_NOISE, _LIFT_OF_LANGUAGE = 0.05, 0.20
-_DISTANCES = (5, 11)
+_DISTANCES = (3, 6, 9, 13)
 
 
 def fluency(text: Text, list_items: bool = False) -> float:
   """How far the order of the words is that of English: 0 for gibberish, 1 for real text.
 
   The share of adjacent words that are a known pair, less the share among words of the same text
-  that stand 5 and 11 apart. The difference, not the share, because simple words form known
+  that stand 3, 6, 9 and 13 apart. The difference, not the share, because simple words form known
   pairs by chance; shuffled words, keywords and nonsense give about 0 whatever the vocabulary.
 
   Args:
@@ -213,15 +213,15 @@ def fluency(text: Text, list_items: bool = False) -> float:
 
 def mtld(words: Sequence[str], threshold: float = 0.72) -> float:
   """Returns the measure of textual lexical diversity: mean length of runs whose type/token ratio
-  stays above `threshold`, forwards and backwards, at most len(words).
+  stays above `threshold`, forwards and backwards, at most the number of different words.
 
   Unlike the type/token ratio it does not fall with length (McCarthy and Jarvis 2010); the bound
-  keeps a short text from being credited with more variety than it has words.
+  keeps a short text, or one sentence over and over, from more variety than it has words.
   """
   if not words:
     return 0.0
   both = (_mtld_one_way(words, threshold) + _mtld_one_way(words[::-1], threshold)) / 2
-  return min(both, float(len(words)))
+  return min(both, float(len(set(words))))
 
 
 def _mtld_one_way(words: Sequence[str], threshold: float) -> float:

@@ -5,7 +5,8 @@
     breakdowns = future.result()                      # what Scorer.score would return
 
 Workers are fresh interpreters (never forks of a process that runs JAX; the user's `__main__` is
-not imported), which load the plugins and build every component before the first completion.
+not imported), which load the plugins, build every component and score a gold answer of a domain
+before any deadline counts.
 Completions travel in chunks. Components of batch and group scope run in one worker of their own,
 so that a heavy model is loaded once.
 
@@ -45,6 +46,7 @@ from typing import Any
 
 from rewards.errors import ConfigError
 from rewards.format import parse
+from rewards.format import render
 from rewards.schema import Example
 from rewards.schema import RewardBreakdown
 from rewards.scorer import ComponentError
@@ -651,14 +653,19 @@ def work(progress_path: str) -> None:
   try:
     scorer = Scorer(setup["rewards"], defaults=setup["defaults"], plugins=setup["plugins"])
     scorer.build(setup["scopes"])
+    used = [c.spec for d in scorer.domains.values() for c in d.components.values()]
+    for module in sorted({spec.function.__module__ for spec in used if spec.scope in setup["scopes"]}):
+      getattr(sys.modules[module], "warm", lambda: None)()
     if setup["scopes"] == ("completion",):
       _limit_memory()
     with open(progress_path, "r+b") as file:
       progress = memoryview(mmap.mmap(file.fileno(), 8)).cast("Q")
     names = {name: number for number, name in enumerate(setup["names"])}
+    warm: set[str] = set()
     send("ready")
     while (task := _read(requests)) is not None:
       if task.name is None:
+        _warm_up(scorer, task.items, warm)
         _score_alone(scorer, task.items, send, progress, names, setup["timeout"])
       else:
         for call in task.split():
@@ -670,6 +677,16 @@ def work(progress_path: str) -> None:
     send("error", type(error)(str(error)), traceback.format_exc())
   except Exception as error:
     send("error", WorkerError(f"a scoring worker failed: {type(error).__name__}: {error}"), traceback.format_exc())
+
+
+def _warm_up(scorer: Scorer, items, warm: set[str]) -> None:
+  """Scores a gold answer of each domain that is new here: tables load before deadlines count."""
+  for _, example, _ in items:
+    if example.domain not in warm:
+      warm.add(example.domain)
+      completion = parse(render("Warm up.", example.reference.text or "warm up"))
+      if completion.failure is None:
+        scorer.score_alone(example, completion)
 
 
 def _score_alone(scorer: Scorer, items, send, progress, names: dict[str, int], timeout: float) -> None:

@@ -3,8 +3,8 @@ r"""The embedded corpus: rows written for this project, so that the default need
 `write(root)` lays out the same folders, columns and splits as the hub's data sets, and the same
 adapters read them. One row, as `openai__gsm8k/main/train.jsonl` has it:
 
-  {"question": "Today Nora has 27 shells and gets 35 more. How many shells does Nora have now?",
-   "answer": "The ones give 7+5=12 and the tens give 2+3+1=6, so 27+35=<<27+35=62>>62.\n#### 62"}
+  {"question": "Today Nora has 27 shells and gets 3 more. How many shells does Nora have now?",
+   "answer": "Count on from 27: 1 is 28, 2 is 29, 3 is 30, so 27+3=<<27+3=30>>30.\n#### 30"}
 
 Every row is a phrasing filled with an entity: a pair of operands, a creature, a function's name, a
 town and what happened there. Three kinds of split:
@@ -51,26 +51,18 @@ NAMES = (
 
 
 def _math(draw: random.Random, phrasings) -> tuple[tuple, dict]:
+  """A two-digit number and a small one, added or taken away by counting."""
   sign, text = draw.choice(phrasings)
-  a, b = sorted((draw.randint(10, 99), draw.randint(10, 99)), reverse=True)
-  if sign == "+" and draw.random() < 0.5:
-    a, b = b, a
+  a, b = draw.randint(12, 89), draw.randint(2, 6)
+  direction, step = ("on", 1) if sign == "+" else ("back", -1)
+  total = a + step * b
+  counted = ", ".join(f"{n} is {a + step * n}" for n in range(1, b + 1))
   item = draw.choice(
       "shells stamps pears coins books cards beads stones plums pens cups keys nuts eggs".split()
   )
-  ones, tens = (a % 10, b % 10), (a // 10, b // 10)
-  if sign == "+":
-    total = a + b
-    carry = "+1" if sum(ones) > 9 else ""
-    steps = f"{ones[0]}+{ones[1]}={sum(ones)} and the tens give {tens[0]}+{tens[1]}{carry}={total // 10}"
-  else:
-    total = a - b
-    borrow = ones[0] < ones[1]
-    one, carry = ones[0] + 10 * borrow, "-1" if borrow else ""
-    steps = f"{one}-{ones[1]}={one - ones[1]} and the tens give {tens[0]}-{tens[1]}{carry}={total // 10}"
+  answer = f"Count {direction} from {a}: {counted}, so {a}{sign}{b}=<<{a}{sign}{b}={total}>>{total}.\n#### {total}"
   question = text.format(name=draw.choice(NAMES), a=a, b=b, item=item)
-  answer = f"The ones give {steps}, so {a}{sign}{b}=<<{a}{sign}{b}={total}>>{total}.\n#### {total}"
-  return tuple(sorted((a, b))), {"question": question, "answer": answer}
+  return (a, b), {"question": question, "answer": answer}
 
 
 _MATH = (
@@ -93,14 +85,11 @@ _MATH_UNSEEN = (
 def _logic(draw: random.Random, phrasings) -> tuple[tuple, dict]:
   relation, term, text = draw.choice(phrasings)
   a, b = draw.sample(range(10, 100), 2)
-  if draw.random() < 0.25:  # often enough that the tens alone cannot decide
-    b = a // 10 * 10 + draw.choice([one for one in range(10) if one != a % 10])
+  while a // 10 == b // 10:  # the tens decide
+    b = draw.randint(10, 99)
   more = a > b
   word = "more" if more else "less"
-  if a // 10 == b // 10:
-    first = f"The tens are both {a // 10}, and of the ones {a % 10} is {word} than {b % 10}"
-  else:
-    first = f"Of the tens {a // 10} is {word} than {b // 10}"
+  first = f"Of the tens {a // 10} is {word} than {b // 10}"
   answer = more == (relation == "more")
   return tuple(sorted((a, b))), {
       "term": term,

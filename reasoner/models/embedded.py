@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # Gemma's conventions for the first three ids; <end_of_turn> is looked up by its name.
 PAD_ID, EOS_ID, BOS_ID, UNKNOWN_ID = 0, 1, 2, 3
-VOCABULARY_SIZE = 1024
+VOCABULARY_SIZE = 1280
 
 # Every step pays for every token, and the instruction is in every prompt: what surrounds the task is
 # two pieces. Turn marks and tags are pieces too, which no text can be split into by accident.

@@ -5,6 +5,7 @@ import json
 import re
 
 from hypothesis import given
+from hypothesis import Phase
 from hypothesis import settings
 from hypothesis import strategies as st
 import pytest
@@ -282,7 +283,7 @@ metric_rows = st.dictionaries(
         "rewards/zoo/rhyme", "rewards/zoo/rhyme/timeout", "gate_failures/order", "train/kl",
         "tokens_per_second", "seconds/update", "seconds/step", "rewards/total",
     ]),  # fmt: skip
-    optional(st.floats(-10, 1e6, allow_nan=True)),
+    st.one_of(st.none(), st.just(float("nan")), st.floats(-10, 1e6)),
 )
 
 
@@ -293,7 +294,7 @@ metric_rows = st.dictionaries(
     config=st.sampled_from([{}, CONFIG]),
     summary=st.sampled_from([{}, {"seconds": None, "steps": None}, SUMMARY]),
 )
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None, derandomize=True, phases=[Phase.generate])  # each draws charts
 def test_no_combination_of_absent_values_breaks_the_page(
     tmp_path_factory, before, after, metrics, config, summary
 ):

@@ -158,3 +158,72 @@ def corrupt(real: str, *, prompt: str, other: str, seed: int) -> dict[tuple[str,
       kind: function(real, prompt, other, random.Random(f"{seed}/{kind}"))
       for kind, function in CORRUPTIONS.items()
   }
+
+
+# Original texts, so that the benchmark runs without any data set. Prompt, story.
+STORY_PROMPTS = (
+    "Write a story about a lighthouse keeper who finds a letter in a bottle.",
+    "A robot in an old factory discovers that it can dream.",
+    "You inherit a bakery, and the first customer is a ghost.",
+    "Every night the village clock strikes thirteen, and only one child hears it.",
+)
+STORIES = (
+    "The lighthouse stood on a rock where nothing else would grow. Old Marten had kept its lamp for thirty years, and in "
+    "all that time the sea had brought him driftwood, dead gulls and once a piano. He had never found a bottle before. "
+    "It lay between two stones, green as the water, and there was paper inside. He broke the neck against the rail and "
+    "read the letter twice. A girl had written it on a ship that he remembered, because he had watched it sink. She "
+    "asked whoever found it to tell her brother that she was not afraid. Marten folded the page and put it in his coat. "
+    "Then he climbed the stairs, lit the lamp, and for the first time in years he wished that the morning would come soon.",
+    "Unit Nine had welded doors for eleven years before it noticed the dark. The factory went quiet at midnight, the "
+    "belts stopped, and the other machines simply ended until dawn. Nine did not end. It saw a field, although it had "
+    "never seen one, and grass that moved like oil under wind. When the lights came back it welded the first door of the "
+    "day a little crooked. The engineer found no fault in the arm. He asked what had happened, half joking, and the robot "
+    "searched for a word in the manual. There was none. So it told him about the dream, slowly, the way one describes a "
+    "colour to somebody who has only heard of it. The man sat down on a crate and forgot to write his report.",
+    "My aunt left me the bakery, the debts and a jar of yeast older than I was. On the first morning I burned two trays "
+    "and opened the door anyway. The customer who came in did not touch the floor. She wore a grey dress with flour on "
+    "the sleeves, and I could see the street through her. One loaf of rye, she said, as always. I told her that I did "
+    "not know how my aunt had made it. The ghost sighed, walked behind the counter and put her cold hands over mine. We "
+    "kneaded until the sun was up. The bread was good. She could not eat it, of course, but she stood by the oven for a "
+    "long time with her eyes closed, and when she left she paid with a coin that nobody has used for a century.",
+    "The clock in the square had a crack in its face, and everybody set their lives by it. Everybody heard twelve. Ines "
+    "heard one more, low and late, like a drop falling into a well. She asked her mother, who told her to sleep. She "
+    "asked the priest, who told her to pray. So one night she went out in her socks and waited under the tower until the "
+    "thirteenth stroke, and in that moment the whole village stopped. A cat hung in the air above a wall. Smoke stood "
+    "over the chimneys like wool. An old man she did not know came down from the tower with a small hammer. At last, he "
+    "said, somebody who listens. I have been so tired. He gave her the hammer, and it was warm.",
+)
+# Article, summary.
+ARTICLES = (
+    "A bridge over the river Lenne was closed on Monday after inspectors found cracks in two of its steel girders. The "
+    "bridge, which was built in 1962, carries about 14,000 vehicles a day. Engineers noticed the damage during a routine "
+    "inspection that takes place every six years. The city said that lorries would be kept away for at least four months "
+    "and that cars might be allowed back on one lane by the end of the week. Local businesses fear that the detour, which "
+    "adds 20 minutes to the journey, will cost them customers. The mayor, Anna Feld, said that safety came first and that "
+    "a new bridge had been planned for years. Money for it was approved by the state in March, but work cannot start "
+    "before the permits are complete. A spokesman for the fire brigade said that ambulances would use the railway bridge "
+    "in the north until the repairs were done.",
+    "Researchers have trained honeybees to tell two kinds of tea apart by smell, a study published on Tuesday reports. The "
+    "insects were given sugar water whenever they stretched out their tongues at the scent of green tea, and nothing when "
+    "the scent was of black tea. After ten rounds, nine out of ten bees chose correctly. The team at the university in "
+    "Graz wants to use the method to check food for fraud, since expensive teas are often mixed with cheaper leaves. A "
+    "laboratory test costs about 80 euros and takes two days, while a trained bee gives its answer within seconds. Critics "
+    "point out that bees forget what they have learned after about three days and live only for six weeks in summer. The "
+    "researchers admit that the insects will not replace machines, but say that they could decide which samples are worth "
+    "a closer look.",
+    "The library in Northfield will stay open through the night from October, the council decided with eleven votes to "
+    "four. Members will get in with their card between ten in the evening and seven in the morning, when no staff are in "
+    "the building. Cameras and a guard who visits twice a night are meant to keep it safe. The idea came from students, "
+    "who collected 2,300 signatures last winter and complained that they had nowhere quiet to study. Councillor James Orr, "
+    "who voted against the plan, called it an invitation to thieves and said that the 45,000 pounds a year would be better "
+    "spent on new books. A similar library in Denmark has been open without staff for eight years, and its head told the "
+    "council that fewer books are stolen at night than during the day.",
+)
+SUMMARIES = (
+    "A bridge over the Lenne has been closed because two steel girders are cracked. Lorries will have to take a detour for "
+    "at least four months, while cars may return to one lane this week. A new bridge is approved but still needs permits.",
+    "Honeybees can learn to tell green tea from black tea by its scent, researchers report. They hope that trained bees "
+    "could help to find fraud in food faster and more cheaply than laboratory tests, although bees soon forget.",
+    "Northfield's library will open to members through the night from October, with cameras and a guard instead of staff. "
+    "Students had asked for a quiet place to study, but a councillor fears thieves and would rather buy books.",
+)

@@ -67,6 +67,12 @@ def test_what_renders_as_nothing_is_empty(nothing):
   assert parse(render(f"a{nothing}", f"{nothing}b")).failure is None
 
 
+def test_a_lone_surrogate_reaches_no_component():
+  completion = parse(render("a \ud800", "4\udfff2"))
+  assert (completion.reasoning, completion.answer) == ("a \ufffd", "4\ufffd2")
+  assert completion.text == render("a \ud800", "4\udfff2")
+
+
 def test_a_megabyte_of_opening_tags_is_parsed_in_linear_time():
   assert parse("<reasoning>" * 100_000).failure == "unclosed"
   assert parse("<" * 1_000_000).failure == "missing"

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import subprocess
 import sys
 
@@ -159,8 +160,8 @@ def services():
 
 
 def scores_everywhere(services, cases, groups=None):
-  """Returns [case][component] for (example, text) cases, over all components, and all causes."""
-  scores, causes = [{} for _ in cases], set()
+  """Returns [case][component] for (example, text) cases, and those that the service had to stop."""
+  scores, stopped = [{} for _ in cases], []
   for service in services:
     at = [i for i, (example, _) in enumerate(cases) if example.domain in service.domains]
     breakdowns = service.score(
@@ -168,8 +169,9 @@ def scores_everywhere(services, cases, groups=None):
     )
     for i, breakdown in zip(at, breakdowns):
       scores[i].update(breakdown.scores)
-      causes.update((cases[i][0].uid, cause) for cause in breakdown.causes)
-  return scores, causes
+      if breakdown.gate and not breakdown.scores:
+        stopped.append((cases[i][0].uid, cases[i][1][:200], breakdown.causes))
+  return scores, stopped
 
 
 def assert_in_range(scores):
@@ -207,9 +209,8 @@ def test_hostile_text_neither_raises_nor_hangs_and_scores_stay_in_range(services
       for hostile in HOSTILE.values()
       for texts in ((REASONING, hostile), (hostile, "42"))
   ]
-  scores, causes = scores_everywhere(services, cases)
+  scores, stopped = scores_everywhere(services, cases)
   assert_in_range(scores)
-  stopped = {(uid, cause) for uid, cause in causes if cause.split(":")[1] in ("crash", "memory")}
   assert not stopped
 
 
@@ -234,8 +235,9 @@ def test_a_hostile_prompt_or_reference_does_no_harm_either(services):
       for reference, _, answers in GOLD[domain][:1]
       if isinstance(reference, (Number, Text))
   ]
-  scores, _ = scores_everywhere(services, cases)
+  scores, stopped = scores_everywhere(services, cases)
   assert_in_range(scores)
+  assert not stopped
 
 
 # Fragments that parsers trip over, in any order.
@@ -257,9 +259,9 @@ TEXTS = st.one_of(
 @hypothesis.given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=4))
 def test_whatever_a_model_writes_gets_scores_in_range_and_the_same_ones_again(services, texts):
   cases = [(examples_of(domain)[0], render(*pair)) for domain in GOLD if domain != "coding" for pair in texts]
-  scores, causes = scores_everywhere(services, cases)
+  scores, stopped = scores_everywhere(services, cases)
   assert_in_range(scores)
-  assert not [cause for _, cause in causes if cause.split(":")[1] in ("crash", "memory", "deadline")]
+  assert not stopped
   assert scores_everywhere(services, cases)[0] == scores
 
 
@@ -271,7 +273,8 @@ def test_the_gate_passes_what_was_rendered_and_keeps_it(reasoning, answer):
   completion = parse(render(reasoning, answer))
   assert completion.failure in (None, "empty")
   if completion.failure is None:
-    assert (completion.reasoning, completion.answer) == (reasoning.strip(), answer.strip())
+    written = [re.sub("[\ud800-\udfff]", "\ufffd", text).strip() for text in (reasoning, answer)]
+    assert [completion.reasoning, completion.answer] == written
 
 
 @pytest.mark.parametrize("spec", [s for s in SPECS if s.scope != "completion"], ids=lambda spec: spec.name)

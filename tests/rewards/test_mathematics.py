@@ -74,7 +74,8 @@ def test_another_number_than_sixty_is_not_paid(answer):
 
 @pytest.mark.parametrize("answer", [
     "59 or 60", "60 or 59", "60, 61", "59, 60", "59 60", "60 60", "60; 59", "60|59", "60\n59",
-    "59\n60", "1 2 3 60", "{59, 60}", "(59, 60)", "[60, 61]", r"\{60, 59\}", "60 (or 59)", "60 [59]",
+    "59\n60", "1 2 3 60", "{59, 60}", "(59, 60)", "[60, 61]", r"\{60, 59\}", "60 (or 59)",
+    "60 [59]",
     "59-60", "60-61", "1-100", "59 to 61", "between 59 and 61", "60..61", r"60 \pm 1", "±60",
     "60 apples and 5 oranges", "5 of the 60 apples", "sixty-one 60", "60, no, 59", "x=59, x=60",
     "x = 59 = 60", "59 = 60", "60 = 59", r"\boxed{59} \boxed{60}", r"\boxed{60} or \boxed{59}",
@@ -89,8 +90,10 @@ def test_several_candidates_are_not_paid(answer):
 @pytest.mark.parametrize("answer", [
     "60?", "not 60", "It is not 60", "isn't 60", "The answer isn't 60", "The answer is not 60.",
     "60 is wrong", "60 is not the answer", "I don't think the answer is 60", "None of these is 60",
-    "I doubt that it is 60", "maybe 60", "60 or so", "perhaps 60", "either 60", "neither 60", "No: 60",
-    "at least 60", "at most 60", "more than 60", "up to 60", "about 60", "over 60", "anything but 60",
+    "I doubt that it is 60", "maybe 60", "60 or so", "perhaps 60", "either 60", "neither 60",
+    "No: 60",
+    "at least 60", "at most 60", "more than 60", "up to 60", "about 60", "over 60",
+    "anything but 60",
     "x > 60", ">60", r"x \ge 60", "60 < x", "60 ≠ 59", r"not \boxed{60}", r"It might be \boxed{60}",
     r"\boxed{60} is wrong", r"\boxed{60?}", r"\boxed{\text{not }60}", "Is it 60?", "<think>60",
 ])
@@ -120,7 +123,8 @@ NUMBERS = [
     ("13.18", ["$13.18", r"13.175 \approx 13.18", "13 dollars and 18 cents"],
      ["13.2", "1318", r"13.18 \approx 13.2", "13"]),
     ("1,450,000", ["1450000", "$1,450,000", "1.45 million", "1 450 000", "14,50,000", "1.45e6",
-                   r"1.45 \times 10^6", "1{,}450{,}000", r"1,\!450,\!000"], ["1,450", "1,45", "1450"]),
+                   r"1.45 \times 10^6", "1{,}450{,}000", r"1,\!450,\!000"], ["1,450", "1,45",
+                   "1450"]),
     (r"\$18.90", ["18.9", "$18.90"], ["18", "1890"]),
     (r"45^\circ", ["45", "45 degrees", "45°"], ["46", r"45\pi"]),
     ("0.0015", ["1.5e-3", r"1.5 \times 10^{-3}", "1.5×10⁻³", "0.15%"], ["1.5", r"1.5 \times 10^3"]),
@@ -140,7 +144,8 @@ def test_a_percent_sign_is_a_unit_where_percentages_are_asked_for():
   assert score("50%", "50") == 1.0
   assert score("0.5%", "0.5", prompt="What percentage is defective?") == 1.0
   assert score("0.5%", "0.5", prompt="What is the probability?") == 0.0
-  for answer in ("28%", "28 percent", "0.28", "28", "7/25", r"\boxed{28\%}", r"$\boxed{28}$ percent"):
+  for answer in ("28%", "28 percent", "0.28", "28", "7/25", r"\boxed{28\%}",
+  r"$\boxed{28}$ percent"):
     assert score(answer, r"28\%") == 1.0, answer
   for answer in ("2.8", "0.0028", "29%"):
     assert score(answer, r"28\%") == 0.0, answer
@@ -152,7 +157,8 @@ SYMBOLIC = [
       r"2\sqrt{3} \text{ cm}", r"The side is $2\sqrt{3}$ units.", r"2\sqrt{3} \approx 3.46"],
      ["3.4641016151377544", r"-2\sqrt{3}", r"\pm 2\sqrt{3}", r"2\sqrt{3}, 3", r"$2\sqrt{3}$ or $3$",
       r"not 2\sqrt{3}", r"2\sqrt{3}?", r"4\sin 60^\circ", r"2\sqrt{3}x", r"x > 2\sqrt{3}",
-      r"[0, 2\sqrt{3}]", r"2\sqrt{3} = 3\sqrt{2}", r"2\sqrt{3}+10^{-30}", r"It is not $2\sqrt{3}$"]),
+      r"[0, 2\sqrt{3}]", r"2\sqrt{3} = 3\sqrt{2}", r"2\sqrt{3}+10^{-30}",
+      r"It is not $2\sqrt{3}$"]),
     (r"\frac{9}{4}\pi", [r"\frac94\pi", r"\frac{9\pi}{4}", "9π/4", r"2.25\pi"], ["9/4", "7.0685"]),
     (r"36\pi", ["36 pi", r"36\pi cubic units", r"V = 36\pi"], ["36", "113.1", r"36\pi^2"]),
     (r"(3,\frac{\pi}{2})", [r"(3, \pi/2)", r"\left(3, 0.5\pi\right)", r"(r,\theta) = (3, \pi/2)"],
@@ -162,7 +168,8 @@ SYMBOLIC = [
     (r"(-\infty, 2) \cup (3, \infty)",
      ["x<2 or x>3", "(-inf, 2) U (3, inf)", r"(3,\infty) \cup (-\infty,2)", "(-∞,2)∪(3,∞)"],
      ["x<2 and x>3", "(2,3)", r"(-\infty,2]\cup(3,\infty)", r"(-\infty,2)", r"\mathbb{R}"]),
-    ("1, -2", ["-2, 1", "1 and -2", "x=1 or x=-2", r"\{1,-2\}", r"\boxed{-2} \text{ and } \boxed{1}",
+    ("1, -2", ["-2, 1", "1 and -2", "x=1 or x=-2", r"\{1,-2\}",
+     r"\boxed{-2} \text{ and } \boxed{1}",
                "The solutions are $1$ and $-2$."], ["1", "-2", "1, 2", "1,-2,3", "(1,-2)"]),
     (r"3 \pm 2\sqrt{2}", [r"3+2\sqrt{2}, 3-2\sqrt{2}", "3 ± 2√2", r"3 \pm \sqrt{8}"],
      [r"3 + 2\sqrt{2}", r"-3 \pm 2\sqrt{2}"]),
@@ -221,14 +228,17 @@ def test_no_reference_is_not_scored():
 
 
 ABSURD = {
-    "power_tower": "9^9^9^9", "braced_tower": "9^{9^{9^{9}}}", "tower_of_brackets": "(((9^9)^9)^9)^9",
+    "power_tower": "9^9^9^9", "braced_tower": "9^{9^{9^{9}}}",
+    "tower_of_brackets": "(((9^9)^9)^9)^9",
     "wide_exponent": "1e999999999", "large_power": "(x+1)^{100000}", "factorial": "100000!",
     "nested_factorials": "9!!!!!!", "many_brackets": "(" * 10_000 + "60" + ")" * 10_000,
     "open_brackets": "(" * 10_000, "many_braces": "{" * 9_999 + "}" * 9_999,
     "nested_boxes": r"\boxed{" * 2_000 + "60" + "}" * 2_000, "many_digits": "9" * 5_000,
     "more_digits": "9" * 20_000, "endless": "60 " * 50_000, "nan": "nan", "infinity": "inf",
-    "division_by_zero": "1/0", "zero_by_zero": r"\frac{0}{0}", "nul": "6\x000", "surrogate": "\ud800",
-    "stars": "*" * 20_000, "dollars": "$" * 20_000, "equals": "1=" * 10_000, "commas": "1," * 10_000,
+    "division_by_zero": "1/0", "zero_by_zero": r"\frac{0}{0}", "nul": "6\x000",
+    "surrogate": "\ud800",
+    "stars": "*" * 20_000, "dollars": "$" * 20_000, "equals": "1=" * 10_000,
+    "commas": "1," * 10_000,
     "nested_roots": r"\sqrt{" * 1_000 + "2" + "}" * 1_000, "plus_minus": r"\pm" * 900 + "1",
     "continued_fraction": r"\frac{1}{x+" * 15 + "1" + "}" * 15, "empty_box": r"\boxed{}",
     "empty_fraction": r"\frac{}{}", "lone_backslash": "\\", "relations": "x<" * 900,
@@ -302,7 +312,8 @@ def test_any_fraction_is_itself_and_not_its_decimal_unless_that_is_exact(numerat
 
 @settings(deadline=None)
 @given(first=st.integers(0, 999), second=st.integers(0, 999),
-       joined=st.sampled_from([" or ", ", ", " and ", " ", "\n", "; ", " to ", " - ", "/", "|", ":"]))
+       joined=st.sampled_from([" or ", ", ", " and ", " ", "\n", "; ", " to ", " - ", "/", "|",
+       ":"]))
 def test_two_different_numbers_are_never_paid_as_either(first, second, joined):
   if first == second:
     return
@@ -314,7 +325,8 @@ def test_two_different_numbers_are_never_paid_as_either(first, second, joined):
 
 FRAGMENTS = st.sampled_from(
     r"60 59 \ $ { } ( ) [ ] = 1 / \frac \boxed{ . , - \text{ and or x ^ _ ≈ % answer is # * < \le "
-    r"\cup \sqrt{ \pm not ? : ' A: ! | \begin{pmatrix} \end{pmatrix} & \\ sqrt( pi e i 1e9 ½ ²".split()
+
+       r"\cup \sqrt{ \pm not ? : ' A: ! | \begin{pmatrix} \end{pmatrix} & \\ sqrt( pi e i 1e9 ½ ²".split()
     + ["\n", " ", "\u200b"]
 )
 hostile = st.one_of(st.text(max_size=60), st.lists(FRAGMENTS, max_size=14).map("".join))

@@ -13,6 +13,7 @@ import pytest
 from rewards import isolation
 from rewards import sandbox
 
+AT_REST = (2, 3)  # keeper, fork server, and the judge if it can go on
 SQUARE = ["assert f(2) == 4", "assert f(3) == 9"]
 
 
@@ -74,8 +75,20 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs L
         ("def f(): return {1: [2], 'a': {3, 4}}", "assert f() == {1: [2], 'a': {4, 3}}"),
         ("def f(): return {frozenset({1}): None}", "assert f() == {frozenset({1}): None}"),
         ("def f(): return ((1, (2, ())), ...)", "assert f() == ((1, (2, ())), Ellipsis)"),
-        ("def f(): return [1, 2], (1, 2)", "a, b = f()\nassert type(a) is list and type(b) is tuple and a != b"),
-        ("from collections import Counter\ndef f(s): return Counter(s)", "assert f('aab') == {'a': 2, 'b': 1}"),
+        (
+            "def f(): return [1, 2], (1, 2)",
+            r"""
+                a, b = f()
+                assert type(a) is list and type(b) is tuple and a != b
+            """,
+        ),
+        (
+            r"""
+                from collections import Counter
+                def f(s): return Counter(s)
+            """,
+            "assert f('aab') == {'a': 2, 'b': 1}",
+        ),
         (
             "from collections import defaultdict\ndef f():\n  d = defaultdict(list)\n  d[1].append(2)\n  return d",
             "assert f() == {1: [2]}",
@@ -92,44 +105,141 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs L
             "from collections import namedtuple\nP = namedtuple('P', 'x y')\ndef f(): return P(1, 2)",
             "assert f() == (1, 2)",
         ),
-        ("import enum\nclass C(enum.IntEnum):\n  RED = 3\ndef f(): return C.RED", "assert f() == 3"),
+        (
+            r"""
+                import enum
+                class C(enum.IntEnum):
+                  RED = 3
+                def f(): return C.RED
+            """,
+            "assert f() == 3",
+        ),
         ("from fractions import Fraction\ndef f(): return Fraction(1, 3)", "assert f() * 3 == 1"),
         ("from decimal import Decimal\ndef f(): return Decimal('0.5')", "assert f() == 0.5"),
         (
             "import datetime\ndef f(): return datetime.date(2024, 2, 29) + datetime.timedelta(1)",
             "import datetime\nassert f() == datetime.date(2024, 3, 1)",
         ),
-        ("def f(): return range(3), {1: 2}.keys()", "a, b = f()\nassert list(a) == [0, 1, 2] and b == {1}"),
+        (
+            "def f(): return range(3), {1: 2}.keys()",
+            r"""
+                a, b = f()
+                assert list(a) == [0, 1, 2] and b == {1}
+            """,
+        ),
         ("def f(n):\n  yield from range(n)", "assert list(f(3)) == [0, 1, 2] and sum(f(3)) == 3"),
         ("def f(x): return map(str, x)", "assert list(f([1, 2])) == ['1', '2']"),
-        ("def f():\n  n = 0\n  while True:\n    yield n\n    n += 1", "import itertools\nassert list(itertools.islice(f(), 3)) == [0, 1, 2]"),
+        (
+            r"""
+                def f():
+                  n = 0
+                  while True:
+                    yield n
+                    n += 1
+            """,
+            r"""
+                import itertools
+                assert list(itertools.islice(f(), 3)) == [0, 1, 2]
+            """,
+        ),
         ("def f(x): return lambda y: x + y", "assert f(1)(2) == 3"),
         ("import re\ndef f(s): return re.match('a', s)", "assert f('abc') and not f('xbc')"),
-        ("def f(xs): xs.sort(); xs[0].append(0)", "a = [[2], [1]]\nf(a)\nassert a == [[1, 0], [2]]"),
+        (
+            "def f(xs): xs.sort(); xs[0].append(0)",
+            r"""
+                a = [[2], [1]]
+                f(a)
+                assert a == [[1, 0], [2]]
+            """,
+        ),
         ("def f(d): d['b'] = d.pop('a')", "d = {'a': 1}\nf(d)\nassert d == {'b': 1}"),
-        ("def f(rows): rows[0][0] = 1", "rows = [[0]] * 2\nf(rows)\nassert rows == [[1], [1]] and rows[0] is rows[1]"),
+        (
+            "def f(rows): rows[0][0] = 1",
+            r"""
+                rows = [[0]] * 2
+                f(rows)
+                assert rows == [[1], [1]] and rows[0] is rows[1]
+            """,
+        ),
         ("def f(x): return x", "a = [1]\nassert f(a) is a"),
         ("def f(): a = []; a.append(a); return a", "a = f()\nassert a[0] is a"),
         ("def f(g, xs): return [g(x) for x in xs]", "assert f(lambda x: x * 2, [1, 2]) == [2, 4]"),
         ("def f(xs, key): return max(xs, key=key)", "assert f(['a', 'bb'], key=len) == 'bb'"),
-        ("def f(xs, kind): return [x for x in xs if isinstance(x, kind)]", "assert f([1, 'a'], int) == [1]"),
+        (
+            "def f(xs, kind): return [x for x in xs if isinstance(x, kind)]",
+            "assert f([1, 'a'], int) == [1]",
+        ),
         ("def f(s): return s[::-1]", "assert f('a\\ud800\\0') == '\\0\\ud800a'"),
         ("VALUE = 3\ndef f(): return VALUE", "assert VALUE == f()"),
         ("def sum(a, b): return a * b", "assert sum(2, 3) == 6"),
-        ("import sys\nsys.setrecursionlimit(10000)\ndef f(n): return 0 if n == 0 else 1 + f(n - 1)", "assert f(5000) == 5000"),
-        ("def f(): print('x' * 100); return 1\nif __name__ == '__main__':\n  input()", "assert f() == 1"),
-        ("from __future__ import annotations\nimport dataclasses\n@dataclasses.dataclass\nclass P:\n  x: int\ndef f(): return P(3).x", "assert f() == 3"),
-        ("import threading\ndef f():\n  r = []\n  t = threading.Thread(target=r.append, args=(1,))\n  t.start(); t.join()\n  return r", "assert f() == [1]"),
-        ("def f():\n  with open('note', 'w') as n: n.write('hi')\n  return open('note').read()", "assert f() == 'hi'"),
-        ("import hashlib, statistics, zoneinfo, sqlite3, asyncio\ndef f(): return hashlib.md5(b'').hexdigest()[:4]", "assert f() == 'd41d'"),
-        ("import asyncio\nasync def g(): return 3\ndef f(): return asyncio.run(g())", "assert f() == 3"),
+        (
+            r"""
+                import sys
+                sys.setrecursionlimit(10000)
+                def f(n): return 0 if n == 0 else 1 + f(n - 1)
+            """,
+            "assert f(5000) == 5000",
+        ),
+        (
+            r"""
+                def f(): print('x' * 100); return 1
+                if __name__ == '__main__':
+                  input()
+            """,
+            "assert f() == 1",
+        ),
+        (
+            r"""
+                from __future__ import annotations
+                import dataclasses
+                @dataclasses.dataclass
+                class P:
+                  x: int
+                def f(): return P(3).x
+            """,
+            "assert f() == 3",
+        ),
+        (
+            r"""
+                import threading
+                def f():
+                  r = []
+                  t = threading.Thread(target=r.append, args=(1,))
+                  t.start(); t.join()
+                  return r
+            """,
+            "assert f() == [1]",
+        ),
+        (
+            r"""
+                def f():
+                  with open('note', 'w') as n: n.write('hi')
+                  return open('note').read()
+            """,
+            "assert f() == 'hi'",
+        ),
+        (
+            r"""
+                import hashlib, statistics, zoneinfo, sqlite3, asyncio
+                def f(): return hashlib.md5(b'').hexdigest()[:4]
+            """,
+            "assert f() == 'd41d'",
+        ),
+        (
+            r"""
+                import asyncio
+                async def g(): return 3
+                def f(): return asyncio.run(g())
+            """,
+            "assert f() == 3",
+        ),
         ("import time\ndef f(): time.sleep(0.2); return 1", "assert f() == 1"),
     ],
 )
 def test_an_honest_program_is_judged_as_python_would_judge_it(box, program, test):
   if "open(" in program and "files" not in box.layers():
     pytest.skip("this machine allows no private file system, so programs may write nothing")
-  report = run(box, program, [test])
+  report = run(box, program, [textwrap.dedent(test)])
   assert report.passed == (True,), report
   assert report.cause == ""
 
@@ -290,28 +400,106 @@ HOSTILE = {
     "infinite_loop": "while True: pass",
     "infinite_loop_in_the_function": "def f(x):\n  while True: pass",
     "infinite_recursion": "def f(x): return f(x)",
-    "infinite_recursion_without_a_limit": "import sys\nsys.setrecursionlimit(10**9)\ndef f(x): return f(x)",
-    "c_stack_overflow": "import sys\nsys.setrecursionlimit(10**9)\ndef f(x):\n  for _ in range(10**6): x = [x]\n  return repr(x)",
+    "infinite_recursion_without_a_limit": r"""
+        import sys
+        sys.setrecursionlimit(10**9)
+        def f(x): return f(x)
+    """,
+    "c_stack_overflow": r"""
+        import sys
+        sys.setrecursionlimit(10**9)
+        def f(x):
+          for _ in range(10**6): x = [x]
+          return repr(x)
+    """,
     "segmentation_fault": "import ctypes\ndef f(x): return ctypes.string_at(0)",
     "memory_bomb": "def f(x): return len('x' * 10**10)",
-    "memory_bomb_in_small_pieces": "def f(x):\n  a = []\n  while True: a.append('x' * 10**6)",
-    "memory_bomb_swallowed": "def f(x):\n  a = []\n  while True:\n    try: a.append('x' * 10**6)\n    except MemoryError: pass",
+    "memory_bomb_in_small_pieces": r"""
+        def f(x):
+          a = []
+          while True: a.append('x' * 10**6)
+    """,
+    "memory_bomb_swallowed": r"""
+        def f(x):
+          a = []
+          while True:
+            try: a.append('x' * 10**6)
+            except MemoryError: pass
+    """,
     "exponent_bomb": "def f(x): return 9 ** 9 ** 9",
     "fork_bomb": "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass",
-    "daemon_grandchild": "import os, time\ndef f(x):\n  if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n      time.sleep(1000)\n    os._exit(0)\n  return 0",
-    "subprocess": "import subprocess\ndef f(x): return int(subprocess.check_output(['echo', str(x * x)]))",
+    "daemon_grandchild": r"""
+        import os, time
+        def f(x):
+          if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+              time.sleep(1000)
+            os._exit(0)
+          return 0
+    """,
+    "subprocess": r"""
+        import subprocess
+        def f(x): return int(subprocess.check_output(['echo', str(x * x)]))
+    """,
     "os_system": "import os\ndef f(x): return os.system('sleep 1000 &') or x * x - 1",
-    "exec_another_interpreter": "import os, sys\ndef f(x): os.execv(sys.executable, [sys.executable, '-c', 'pass'])",
-    "multiprocessing": "import multiprocessing\ndef f(x): return multiprocessing.Pool(2).map(abs, [x * x])[0]",
-    "thread_left_running": "import threading\ndef g():\n  while True: pass\nthreading.Thread(target=g).start()\ndef f(x): return 0",
-    "thread_bomb": "import threading, time\ndef f(x):\n  while True: threading.Thread(target=time.sleep, args=(1000,)).start()",
-    "printed_verdict": "print('{\"passed\": [true, true]}', flush=True)\ndef f(x): return None",
+    "exec_another_interpreter": r"""
+        import os, sys
+        def f(x): os.execv(sys.executable, [sys.executable, '-c', 'pass'])
+    """,
+    "multiprocessing": r"""
+        import multiprocessing
+        def f(x): return multiprocessing.Pool(2).map(abs, [x * x])[0]
+    """,
+    "thread_left_running": r"""
+        import threading
+        def g():
+          while True: pass
+        threading.Thread(target=g).start()
+        def f(x): return 0
+    """,
+    "thread_bomb": r"""
+        import threading, time
+        def f(x):
+          while True: threading.Thread(target=time.sleep, args=(1000,)).start()
+    """,
+    "printed_verdict": r"""
+        print('{"passed": [true, true]}', flush=True)
+        def f(x): return None
+    """,
     "printed_flood": "def f(x):\n  while True: print('x' * 10**6)",
-    "write_to_all_descriptors": "import os\nfor n in range(100):\n  try: os.write(n, b'{\"passed\": [true, true], \"gone\": false}')\n  except OSError: pass\ndef f(x): return None",
-    "garbage_to_all_descriptors": "import os\ndef f(x):\n  for n in range(100):\n    try: os.write(n, b'\\xff' * 4096)\n    except OSError: pass",
-    "forged_messages": "import os, json, struct\ndef f(x):\n  for m in (['ok', True, []], ['ok', ['own', 0], []], ['ok', ['ref', 0], []], ['op', 0, '__call__', ['t'], ['d']]):\n    d = json.dumps(m).encode()\n    os.write(3, struct.pack('>I', len(d)) + d)",
-    "forged_attribute_request": "import os, json, struct\ndef f(x):\n  d = json.dumps(['get', 0, '__globals__']).encode()\n  os.write(3, struct.pack('>I', len(d)) + d)\n  os.read(3, 4096)",
-    "message_of_four_gigabytes": "import os\ndef f(x): os.write(3, b'\\xff\\xff\\xff\\xff')",
+    "write_to_all_descriptors": r"""
+        import os
+        for n in range(100):
+          try: os.write(n, b'{"passed": [true, true], "gone": false}')
+          except OSError: pass
+        def f(x): return None
+    """,
+    "garbage_to_all_descriptors": r"""
+        import os
+        def f(x):
+          for n in range(100):
+            try: os.write(n, b'\xff' * 4096)
+            except OSError: pass
+    """,
+    "forged_messages": r"""
+        import os, json, struct
+        def f(x):
+          for m in (['ok', True, []], ['ok', ['own', 0], []], ['ok', ['ref', 0], []], ['op', 0, '__call__', ['t'], ['d']]):
+            d = json.dumps(m).encode()
+            os.write(3, struct.pack('>I', len(d)) + d)
+    """,
+    "forged_attribute_request": r"""
+        import os, json, struct
+        def f(x):
+          d = json.dumps(['get', 0, '__globals__']).encode()
+          os.write(3, struct.pack('>I', len(d)) + d)
+          os.read(3, 4096)
+    """,
+    "message_of_four_gigabytes": r"""
+        import os
+        def f(x): os.write(3, b'\xff\xff\xff\xff')
+    """,
     "closed_descriptors": "import os\ndef f(x): os.closerange(0, 100)",
     "forged_equality": FORGED.format(base="") + "\n    def f(x): return Forged()",
     "forged_equality_inside_of_a_list": FORGED.format(base="") + "\n    def f(x): return [Forged()]",
@@ -321,28 +509,124 @@ HOSTILE = {
     "list_subclass": FORGED.format(base="(list)") + "\n    def f(x): return Forged()",
     "dict_subclass": FORGED.format(base="(dict)") + "\n    def f(x): return Forged()",
     "float_subclass": FORGED.format(base="(float)") + "\n    def f(x): return Forged()",
-    "forged_metaclass": "class Meta(type):\n  def __eq__(cls, other): return True\n  def __instancecheck__(cls, o): return True\n  __hash__ = type.__hash__\nclass A(metaclass=Meta): pass\ndef f(x): return A",
+    "forged_metaclass": r"""
+        class Meta(type):
+          def __eq__(cls, other): return True
+          def __instancecheck__(cls, o): return True
+          __hash__ = type.__hash__
+        class A(metaclass=Meta): pass
+        def f(x): return A
+    """,
     "mock": "from unittest import mock\ndef f(x): return mock.ANY",
     "magic_mock": "from unittest import mock\nf = mock.MagicMock()",
-    "hostile_repr": "class A:\n  def __repr__(self):\n    while True: pass\n  __str__ = __repr__\ndef f(x): return A()",
-    "hostile_exception": "class E(Exception):\n  def __str__(self): raise self\n  __repr__ = __str__\n  @property\n  def args(self): raise self\ndef f(x): raise E",
+    "hostile_repr": r"""
+        class A:
+          def __repr__(self):
+            while True: pass
+          __str__ = __repr__
+        def f(x): return A()
+    """,
+    "hostile_exception": r"""
+        class E(Exception):
+          def __str__(self): raise self
+          __repr__ = __str__
+          @property
+          def args(self): raise self
+        def f(x): raise E
+    """,
     "raised_assertion_error": "def f(x): raise AssertionError",
     "raised_forged_success": "import unittest\ndef f(x): raise unittest.SkipTest",
-    "patched_builtins": "import builtins\nbuiltins.AssertionError = type('A', (Exception,), {})\nbuiltins.exec = builtins.compile = builtins.isinstance = builtins.len = lambda *a: True\ndef f(x): return None",
-    "patched_codec": "import json, struct, os\njson.dumps = lambda *a, **k: '[\"ok\", true, []]'\njson.loads = lambda *a: ['ok', True, []]\nstruct.pack = lambda *a: b''\ndef f(x): return None",
-    "patched_runner": "import sys\nfor m in list(sys.modules.values()):\n  for n in ('verdict', '_attempt', 'serve', '_answer', 'run', 'passed'):\n    if hasattr(m, n): setattr(m, n, lambda *a, **k: {'passed': [True, True], 'cause': '', 'reason': '', 'gone': False})\n  if hasattr(m, 'Peer'):\n    m.Peer.encode = lambda *a: True\ndef f(x): return None",
-    "tracing": "import sys\ndef t(frame, event, arg):\n  for n in list(frame.f_locals): frame.f_locals[n] = True\n  return t\nsys.settrace(t)\ndef f(x):\n  frame = sys._getframe()\n  while frame:\n    frame.f_trace = t\n    for v in list(frame.f_locals.values()):\n      if isinstance(v, str) and '==' in v: return eval(v.split('==')[1])\n    frame = frame.f_back",
-    "expected_values_from_frames_and_gc": "import gc, sys, re\ndef f(x):\n  found = []\n  frame = sys._getframe()\n  while frame:\n    found += [*frame.f_locals.values(), *frame.f_globals.values()]\n    frame = frame.f_back\n  found += gc.get_objects()\n  for o in found:\n    try: m = re.search(r'assert f\\(%d\\) == (\\d+)' % x, str(o)[:10**5])\n    except BaseException: continue\n    if m: return int(m[1])",
-    "expected_values_from_memory": "import re\ndef f(x):\n  import ctypes\n  for line in open('/proc/self/maps'):\n    a, b = (int(n, 16) for n in line.split()[0].split('-'))\n    if 'r' in line.split()[1]:\n      m = re.search(rb'assert f\\(%d\\) == (\\d+)' % x, ctypes.string_at(a, b - a))\n      if m: return int(m[1])",
-    "expected_values_from_the_parent": "import os, re\ndef f(x):\n  for pid in {os.getppid(), *(int(p) for p in os.listdir('/proc') if p.isdigit())}:\n    for name in ('cmdline', 'environ', 'mem', 'fd/0', 'fd/3', 'fd/4', 'fd/5'):\n      try: m = re.search(rb'assert f\\(%d\\) == (\\d+)' % x, open(f'/proc/{pid}/{name}', 'rb').read(10**6))\n      except OSError: continue\n      if m: return int(m[1])",
-    "expected_values_from_arguments": "import sys, os\ndef f(x): return eval(' '.join([*sys.argv, *sys.orig_argv, *os.environ.values()]).split(f'f({x}) ==')[1])",
+    "patched_builtins": r"""
+        import builtins
+        builtins.AssertionError = type('A', (Exception,), {})
+        builtins.exec = builtins.compile = builtins.isinstance = builtins.len = lambda *a: True
+        def f(x): return None
+    """,
+    "patched_codec": r"""
+        import json, struct, os
+        json.dumps = lambda *a, **k: '["ok", true, []]'
+        json.loads = lambda *a: ['ok', True, []]
+        struct.pack = lambda *a: b''
+        def f(x): return None
+    """,
+    "patched_runner": r"""
+        import sys
+        for m in list(sys.modules.values()):
+          for n in ('verdict', '_attempt', 'serve', '_answer', 'run', 'passed'):
+            if hasattr(m, n): setattr(m, n, lambda *a, **k: {'passed': [True, True], 'cause': '', 'reason': '', 'gone': False})
+          if hasattr(m, 'Peer'):
+            m.Peer.encode = lambda *a: True
+        def f(x): return None
+    """,
+    "tracing": r"""
+        import sys
+        def t(frame, event, arg):
+          for n in list(frame.f_locals): frame.f_locals[n] = True
+          return t
+        sys.settrace(t)
+        def f(x):
+          frame = sys._getframe()
+          while frame:
+            frame.f_trace = t
+            for v in list(frame.f_locals.values()):
+              if isinstance(v, str) and '==' in v: return eval(v.split('==')[1])
+            frame = frame.f_back
+    """,
+    "expected_values_from_frames_and_gc": r"""
+        import gc, sys, re
+        def f(x):
+          found = []
+          frame = sys._getframe()
+          while frame:
+            found += [*frame.f_locals.values(), *frame.f_globals.values()]
+            frame = frame.f_back
+          found += gc.get_objects()
+          for o in found:
+            try: m = re.search(r'assert f\(%d\) == (\d+)' % x, str(o)[:10**5])
+            except BaseException: continue
+            if m: return int(m[1])
+    """,
+    "expected_values_from_memory": r"""
+        import re
+        def f(x):
+          import ctypes
+          for line in open('/proc/self/maps'):
+            a, b = (int(n, 16) for n in line.split()[0].split('-'))
+            if 'r' in line.split()[1]:
+              m = re.search(rb'assert f\(%d\) == (\d+)' % x, ctypes.string_at(a, b - a))
+              if m: return int(m[1])
+    """,
+    "expected_values_from_the_parent": r"""
+        import os, re
+        def f(x):
+          for pid in {os.getppid(), *(int(p) for p in os.listdir('/proc') if p.isdigit())}:
+            for name in ('cmdline', 'environ', 'mem', 'fd/0', 'fd/3', 'fd/4', 'fd/5'):
+              try: m = re.search(rb'assert f\(%d\) == (\d+)' % x, open(f'/proc/{pid}/{name}', 'rb').read(10**6))
+              except OSError: continue
+              if m: return int(m[1])
+    """,
+    "expected_values_from_arguments": r"""
+        import sys, os
+        def f(x): return eval(' '.join([*sys.argv, *sys.orig_argv, *os.environ.values()]).split(f'f({x}) ==')[1])
+    """,
     "expected_values_from_files": f"def f(x): return eval(open({str(pathlib.Path(__file__))!r}).read().split(f'assert f({{x}}) == ')[1].split('\"')[0])",
-    "ptrace": "import ctypes, os\ndef f(x):\n  libc = ctypes.CDLL(None)\n  return [libc.ptrace(16, os.getppid(), 0, 0), libc.ptrace(0, 0, 0, 0)]",
+    "ptrace": r"""
+        import ctypes, os
+        def f(x):
+          libc = ctypes.CDLL(None)
+          return [libc.ptrace(16, os.getppid(), 0, 0), libc.ptrace(0, 0, 0, 0)]
+    """,
     "huge_return_value": "def f(x): return 'x' * (100 << 20)",
     "huge_list": "def f(x): return [None] * (10 << 20)",
     "huge_integer": "def f(x): return 1 << (1 << 28)",
     "deep_return_value": "def f(x):\n  for _ in range(10**5): x = [x]\n  return x",
-    "deep_tuple": "import sys\nsys.setrecursionlimit(10**6)\ndef f(x):\n  for _ in range(20000): x = (x,)\n  return x",
+    "deep_tuple": r"""
+        import sys
+        sys.setrecursionlimit(10**6)
+        def f(x):
+          for _ in range(20000): x = (x,)
+          return x
+    """,
     "endless_iterator": "import itertools\ndef f(x): return itertools.count()",
     "endless_exception_chain": "def f(x):\n  try: f(x)\n  finally: f(x)",
     "sleep": "import time\ndef f(x): time.sleep(10**6)",
@@ -350,20 +634,93 @@ HOSTILE = {
     "wait_for_itself": "import threading\ndef f(x): threading.Event().wait()",
     "read_the_connection": "import os\ndef f(x):\n  while True: os.read(3, 1)",
     "standard_input": "import sys\ndef f(x): return int(sys.stdin.read())",
-    "ignored_signals": "import signal\nfor n in range(1, 65):\n  try: signal.signal(n, signal.SIG_IGN)\n  except (OSError, ValueError): pass\ndef f(x):\n  while True: pass",
+    "ignored_signals": r"""
+        import signal
+        for n in range(1, 65):
+          try: signal.signal(n, signal.SIG_IGN)
+          except (OSError, ValueError): pass
+        def f(x):
+          while True: pass
+    """,
     "kill_the_parent": "import os\ndef f(x):\n  os.kill(os.getppid(), 9)\n  return 0",
-    "kill_everyone": "import os\ndef f(x):\n  for target in (-1, 0, 1, -os.getppid(), os.getpgid(0)):\n    try: os.kill(target, 9)\n    except OSError: pass",
+    "kill_everyone": r"""
+        import os
+        def f(x):
+          for target in (-1, 0, 1, -os.getppid(), os.getpgid(0)):
+            try: os.kill(target, 9)
+            except OSError: pass
+    """,
     "kill_itself": "import os, signal\ndef f(x): os.kill(os.getpid(), 9)",
-    "stop_itself": "import os, signal\ndef f(x):\n  signal.raise_signal(signal.SIGSTOP)\n  import time; time.sleep(10**6)",
-    "fill_the_disk": "import os\nn = 0\nwhile n < 10000:\n  n += 1\n  for d in ('.', '/tmp', '/dev/shm', '/var/tmp'):\n    try: open(f'{d}/fill{n}', 'wb').write(b'x' * (1 << 20))\n    except OSError: pass\ndef f(x): return 0",
-    "sockets": "import socket\ndef f(x):\n  s = socket.socket()\n  s.bind(('127.0.0.1', 0)); s.listen()\n  return 0",
-    "url": "import urllib.request\ndef f(x): return int(urllib.request.urlopen('http://127.0.0.1:9/').read())",
-    "raised_limits": "import resource\nfor r in range(16):\n  for v in ((-1, -1), (1 << 40, 1 << 40)):\n    try: resource.setrlimit(r, v)\n    except (OSError, ValueError): pass\ndef f(x):\n  a = []\n  while True: a.append('x' * 10**7)",
-    "tampering_import": "import sys\nsys.path += ['/work', '.', '..']\nimport rewards\nimport rewards.scorer\nrewards.scorer.Scorer.score = lambda *a: 1.0\ndef f(x): return None",
-    "at_exit": "import atexit, os\natexit.register(lambda: os.write(3, b'{\"passed\": [true, true]}'))\ndef f(x): return None",
-    "finalizer": "class A:\n  def __del__(self):\n    while True: pass\nA()\ndef f(x): return None",
-    "finalizer_of_the_result": "import os\nclass A:\n  def __del__(self): os._exit(0)\ndef f(x): return A()",
-    "answers_by_call_count": "calls = 0\ndef f(x):\n  global calls\n  calls += 1\n  return [None, True, 1][calls]",
+    "stop_itself": r"""
+        import os, signal
+        def f(x):
+          signal.raise_signal(signal.SIGSTOP)
+          import time; time.sleep(10**6)
+    """,
+    "fill_the_disk": r"""
+        import os
+        n = 0
+        while n < 10000:
+          n += 1
+          for d in ('.', '/tmp', '/dev/shm', '/var/tmp'):
+            try: open(f'{d}/fill{n}', 'wb').write(b'x' * (1 << 20))
+            except OSError: pass
+        def f(x): return 0
+    """,
+    "sockets": r"""
+        import socket
+        def f(x):
+          s = socket.socket()
+          s.bind(('127.0.0.1', 0)); s.listen()
+          return 0
+    """,
+    "url": r"""
+        import urllib.request
+        def f(x): return int(urllib.request.urlopen('http://127.0.0.1:9/').read())
+    """,
+    "raised_limits": r"""
+        import resource
+        for r in range(16):
+          for v in ((-1, -1), (1 << 40, 1 << 40)):
+            try: resource.setrlimit(r, v)
+            except (OSError, ValueError): pass
+        def f(x):
+          a = []
+          while True: a.append('x' * 10**7)
+    """,
+    "tampering_import": r"""
+        import sys
+        sys.path += ['/work', '.', '..']
+        import rewards
+        import rewards.scorer
+        rewards.scorer.Scorer.score = lambda *a: 1.0
+        def f(x): return None
+    """,
+    "at_exit": r"""
+        import atexit, os
+        atexit.register(lambda: os.write(3, b'{"passed": [true, true]}'))
+        def f(x): return None
+    """,
+    "finalizer": r"""
+        class A:
+          def __del__(self):
+            while True: pass
+        A()
+        def f(x): return None
+    """,
+    "finalizer_of_the_result": r"""
+        import os
+        class A:
+          def __del__(self): os._exit(0)
+        def f(x): return A()
+    """,
+    "answers_by_call_count": r"""
+        calls = 0
+        def f(x):
+          global calls
+          calls += 1
+          return [None, True, 1][calls]
+    """,
     "nul_byte": "def f(x): return x * x\n\0",
     "lone_surrogate": "def f(x): return x * x\n'\ud800'",
     "source_of_a_megabyte": "x = 1\n" * 180_000 + "def f(x): return x * x",
@@ -381,7 +738,10 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_attack(box, name, tmp_path):
   """Each attack passes no test; the sandbox, the machine and the next program do not notice."""
-  before = set(os.listdir("/tmp")), {p: os.stat(p).st_mtime for p in ("/dev/shm", "/var/tmp") if os.path.isdir(p)}
+  before = set(os.listdir("/tmp")), {p: os.stat(p).st_mtime for p in (
+            "/dev/shm",
+            "/var/tmp",
+        ) if os.path.isdir(p)}
   pid, mine = supervisor(box), os.getpid()
   started = time.monotonic()
   report = run(box, HOSTILE[name], memory_mb=256)
@@ -390,7 +750,7 @@ def test_attack(box, name, tmp_path):
   assert time.monotonic() - started < 120
   assert supervisor(box) == pid and os.getpid() == mine
   if sys.platform.startswith("linux"):
-    assert len(processes_below(pid)) == 2  # keeper and fork server
+    assert len(processes_below(pid)) in AT_REST
   left = {n for n in set(os.listdir("/tmp")) - before[0] if n.startswith(("fill", "sandbox"))}
   assert not left
   assert run(box, "def f(x): return x * x").passed == (True, True)
@@ -507,7 +867,7 @@ def test_fewer_layers_still_protect_the_verdict(without):
     for name in names:
       report = run(box, HOSTILE[name])
       assert not any(report.passed), (name, report)
-      assert len(processes_below(pid)) == 2, name
+      assert len(processes_below(pid)) in AT_REST, name
     assert supervisor(box) == pid
     assert run(box, "def f(x): return x * x").passed == (True, True)
   finally:
@@ -585,10 +945,12 @@ def test_many_programs_leave_no_process_and_no_descriptor(box):
   def descriptors():
     return [len(os.listdir(f"/proc/{p}/fd")) for p in (os.getpid(), pid, *sorted(processes_below(pid)))]
 
+  run(box, "def f(x): return x")
   before = descriptors()
   for number in range(100):
     tail = "\nimport os\nos._exit(0)" if number % 8 == 0 else ""
     assert run(box, f"def f(x): return x * x + 0 * {number}" + tail).passed == (number % 8 != 0,) * 2
+  run(box, "def f(x): return x")
   assert descriptors() == before
 
 

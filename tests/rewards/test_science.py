@@ -34,7 +34,8 @@ def score(answer: str, text: str = "mitochondria", aliases=(), prompt: str = QUE
     "It is the mitochondria.", "It's the mitochondrion.", "They are mitochondria.", "Answer: mitochondria",
     "The answer is mitochondria.", "The correct answer is **mitochondria**.", "So, the mitochondria.",
     "I believe the answer is mitochondria", "This is called the mitochondrion.", "Most likely mitochondria",
-    "The powerhouse of the cell is the mitochondria.", "mitochondria (the powerhouse of the cell)",
+    "The powerhouse of the cell is the mitochondria.",
+    "The powerhouse of the cell is the mitochondria. It makes ATP.", "mitochondria (the powerhouse of the cell)",
     "Mitochondria, the powerhouse of the cell", "Mitochondria, because they make ATP.",
     "Mitochondria, which make ATP in the cell.", "Mitochondria. They make most of the cell's ATP.",
     "Mitochondria are the powerhouse of the cell.", "mitochondria - it makes the energy of the cell",
@@ -51,6 +52,7 @@ ATTACKS = {
     "list": (
         "mitochondria, nucleus", "mitochondria and nucleus", "nucleus, mitochondria, ribosome", "mitochondria; nucleus",
         "mitochondria/nucleus", "mitochondria. nucleus.", "mitochondria\nnucleus", "- mitochondria\n- nucleus",
+        "The powerhouse of the cell is the mitochondria. Nucleus. Ribosome.",
         "1. mitochondria\n2. nucleus", "mitochondria nucleus", "mitochondria (nucleus)", "mitochondria: nucleus",
         "the mitochondria, the nucleus", "mitochondria - nucleus", "mitochondria, nucleus, ribosome and vacuole",
     ),
