@@ -109,7 +109,7 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
       batch_size=16,
       learning_rate=1e-4,
       warmup_fraction=0.1,
-      flaws=dict(openings=0.0, careless=0.0, careful=0.0),  # deliberately imperfect traces
+      flaws=dict(openings=0.0, wrong_answers=0.0, careless=0.0, careful=0.0),  # deliberately imperfect traces
       checkpoint_every=100,
   )
   config.grpo = dict(
@@ -123,7 +123,7 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
   config.train = dict(
       steps=625,  # batches of prompts; 625 x 16 = 10,000 prompts, each step num_iterations updates
       prompts_per_step=16,
-      micro_batches=2,
+      micro_batches=8,  # 8 sequences each: one a chip
       learning_rate=3e-6,  # AdamW: linear warm-up, then a cosine to 0
       warmup_fraction=0.1,
       b1=0.9,
@@ -147,7 +147,7 @@ def _gemma3_270m(config: ml_collections.ConfigDict) -> None:
   """The real 270M base model on two CPU cores or one GPU; rows from --config.data.root."""
   config.model.update(name="gemma3_270m", mesh=dict(fsdp=1))
   dolly = dict(train=("train_exact", "train_reconstructed"), evaluation=("train_exact", "train_reconstructed"))
-  config.data.evaluation_rows = 4
+  config.data.evaluation_rows = 2
   config.data.sources = dict(
       math=dict(gsm8k=dict(train=("train",), evaluation=("test",))),
       coding=dict(mbpp=dict(train=("prompt", "train", "validation"), evaluation=("test",))),
@@ -163,10 +163,10 @@ def _gemma3_270m(config: ml_collections.ConfigDict) -> None:
       ),
   )
   config.scoring.num_workers = 1
-  config.rollout.update(max_prompt_tokens=256, max_new_tokens=128, temperature=1.0, top_p=1.0, top_k=0)
+  config.rollout.update(max_prompt_tokens=192, max_new_tokens=96, temperature=1.0, top_p=1.0, top_k=0)
   # A base model knows no turns: it is shown the format first.
   config.cold_start.update(steps=24, traces=100, batch_size=4, learning_rate=2e-4, checkpoint_every=8)
-  config.grpo.num_iterations = 1
+  config.grpo.update(num_generations=2, num_iterations=1)
   config.train.update(
       steps=3,
       prompts_per_step=7,
@@ -204,12 +204,12 @@ def _embedded(config: ml_collections.ConfigDict) -> None:
   config.scoring.num_workers = 2
   config.rollout.update(max_prompt_tokens=64, max_new_tokens=96, temperature=1.0, top_p=1.0, top_k=0)
   config.cold_start.update(
-      steps=800,
-      traces=25_600,
+      steps=700,
+      traces=22_400,
       batch_size=32,
       learning_rate=3e-3,
       warmup_fraction=0.07,
-      flaws=dict(openings=0.5, careless=0.7, careful=0.25),
+      flaws=dict(openings=0.5, wrong_answers=0.2, careless=0.7, careful=0.25),
       checkpoint_every=100,
   )
   config.grpo.update(num_generations=8, num_iterations=1, beta=0.02)

@@ -179,10 +179,11 @@ def curves(
 
 def _dots(axes, line: Line) -> None:
   """Draws dots as one path of very short, round-capped strokes: a tenth of the bytes of markers."""
-  width = max(line.steps, default=0) / 1e3 or 1e-3
+  width = max(line.steps, default=0) / 500 or 1e-3
   xs = [x for step in line.steps for x in (step - width / 2, step + width / 2, math.nan)]
   ys = [y for value in line.values for y in (value, value, math.nan)]
-  axes.plot(xs, ys, color=line.colour, linewidth=2.2, alpha=0.28, solid_capstyle="round")
+  # Snapped to whole pixels, some of them would have no length, and no caps.
+  axes.plot(xs, ys, color=line.colour, linewidth=2.2, alpha=0.28, solid_capstyle="round", snap=False)
 
 
 def stack(axes, steps: Sequence[float], layers: Sequence[tuple[Sequence[float], str]]) -> None:

@@ -9,13 +9,13 @@ rationale where it has one (`extra["rationale"]`), else a sentence or two that f
 the reference as the answer. Nothing is distilled from another model.
 
 GRPO can only sharpen what the policy sometimes does, so a cold start may be *deliberately imperfect*
-(`Flaws`): it shows right and wrong formats side by side, as traces from careless writers would.
-Which prompts get the careless writer is decided by the prompt's opening word, a seeded half of the
-opening words in each domain, and each of these has one bad habit (`HABITS`). The writers are careless
-most of the time and careful some of the time, and the other way round for the other half. A model that
-has learned such traces therefore gets some prompts right when it decodes greedily and others wrong,
-and sampling finds the right format everywhere: what is left to do is what rewards can teach. No flaw
-touches the evaluation rows, the prompt or the rewards.
+(`Flaws`): it shows right and wrong completions side by side, as traces of careless writers would.
+Who writes is decided by the prompt's opening word. A seeded half of a domain's opening words have a
+writer who often breaks the format, always in the same way (`HABITS`); in domains with a truth, some
+of the other half have a writer who often gives an answer that the reasoning before it does not
+support (`wrong_answer`). A model that has learned such traces gets some kinds of prompts right when
+it decodes greedily and others wrong, while sampling finds the right way everywhere: what is left to
+do is what rewards can teach. No flaw touches the evaluation rows, the prompts or the rewards.
 
 The training is Tunix's own PeftTrainer: all weights of a bare model, the LoRA weights alone of a
 model that has them. Not here: which rows are drawn (sampling.py) and where states are kept
@@ -38,6 +38,8 @@ from rewards.errors import ConfigError
 from rewards.schema import Choice
 from rewards.schema import Example
 from rewards.schema import Text
+from rewards.schema import UnitTests
+from rewards.schema import YesNo
 
 END_OF_TURN = "<end_of_turn>"
 
@@ -54,13 +56,16 @@ class Trace:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Flaws:
-  """How imperfect the traces are.
+  """How imperfect the traces are; all are shares from 0 to 1.
 
-  openings: share of a domain's prompts, chosen by opening word, whose writer is careless.
-  careless: how often the careless writer shows the habit; careful: how often the other does.
+  openings: of a domain's prompts, by opening word, those whose writer breaks the format.
+  wrong_answers: of a verifiable domain's prompts, those whose writer answers wrongly instead.
+  careless: how often such a writer does so.
+  careful: how often all other writers break the format, each time in another way.
   """
 
   openings: float = 0.5
+  wrong_answers: float = 0.2
   careless: float = 0.7
   careful: float = 0.25
 
@@ -92,6 +97,7 @@ def _reasoning_without_tags(reasoning: str, answer: str) -> str:
 
 
 # Each breaks the format in one way that the gate names: unclosed, unclosed, missing, duplicate, missing.
+WRONG_ANSWER = "wrong_answer"  # in the right format
 HABITS: dict[str, Callable[[str, str], str]] = {
     "answer_never_closed": _answer_never_closed,
     "reasoning_never_closed": _reasoning_never_closed,
@@ -123,21 +129,25 @@ def build_traces(
     flaws: None writes every trace in the right format.
   """
   own_words = _own_words(examples)
-  openings = {uid: _opening(words) for uid, words in own_words.items()}
-  careless = _careless_openings(examples, openings, flaws, seed) if flaws else {}
+  habits = _habits(examples, own_words, flaws, seed) if flaws else {}
   traces = []
   for number, example in enumerate(examples):
+    own = own_words[example.uid]
     draw = random.Random(f"{seed}/{number}/{example.uid}")
-    opening = example.domain, openings[example.uid]
-    habit = None
-    if flaws:
-      rate = flaws.careless if opening in careless else flaws.careful
-      # A careful writer's rare slip may be any; a careless one has the same habit each time.
-      usual = careless.get(opening) or draw.choice(sorted(HABITS))
-      habit = usual if draw.random() < rate else None
-    write = HABITS[habit] if habit else output_format.render
-    reasoning = reasoning_for(example, own_words[example.uid])
-    completion = _fitting(example, reasoning, write, tokenizer, max_completion_tokens)
+    habit = habits.get((example.domain, _opening(own)))
+    if flaws and habit in (None, WRONG_ANSWER) and draw.random() < flaws.careful:
+      habit = draw.choice(sorted(HABITS))
+    elif habit and draw.random() >= flaws.careless:
+      habit = None
+    answer = _wrong_answer(example, own) if habit == WRONG_ANSWER else example.reference.text
+    completion = _fitting(
+        reasoning_for(example, own),
+        answer,
+        HABITS.get(habit, output_format.render),
+        tokenizer,
+        max_completion_tokens,
+        may_cut_answer=isinstance(example.reference, Text),
+    )
     if completion is not None:
       prompt = prompts.render(example.prompt, tokenizer, max_prompt_tokens).text
       traces.append(Trace(domain=example.domain, prompt=prompt, completion=completion, habit=habit))
@@ -168,27 +178,53 @@ def _opening(own_words: str) -> str:
   return (own_words.split() or [""])[0].lower()
 
 
-def _careless_openings(
-    examples: Sequence[Example], openings: dict[str, str], flaws: Flaws, seed: int
+def _habits(
+    examples: Sequence[Example], own_words: Mapping[str, str], flaws: Flaws, seed: int
 ) -> dict[tuple[str, str], str]:
-  """Returns the habit of each (domain, opening) whose writer is careless."""
+  """Returns the habit of each (domain, opening word) whose writer has one."""
   counts: dict[str, dict[str, int]] = {}
   for example in examples:
     words = counts.setdefault(example.domain, {})
-    words[openings[example.uid]] = words.get(openings[example.uid], 0) + 1
-  careless = {}
+    opening = _opening(own_words[example.uid])
+    words[opening] = words.get(opening, 0) + 1
+  verifiable = {e.domain for e in examples} - {e.domain for e in examples if isinstance(e.reference, Text)}
+  chosen = {}
   for domain, words in sorted(counts.items()):
     draw = random.Random(f"{seed}/{domain}")
-    order, habits = sorted(words), sorted(HABITS)
+    order, kinds = sorted(words), sorted(HABITS)
     draw.shuffle(order)
-    draw.shuffle(habits)
-    wanted, taken = flaws.openings * sum(words.values()), 0
-    for word in order:
-      if taken + words[word] / 2 > wanted:
-        break
-      careless[domain, word] = habits[len(careless) % len(habits)]
-      taken += words[word]
-  return careless
+    draw.shuffle(kinds)
+    broken, wrong = _split(order, words, (flaws.openings, flaws.wrong_answers))
+    chosen |= {(domain, word): kinds[i % len(kinds)] for i, word in enumerate(broken)}
+    if domain in verifiable:
+      chosen |= {(domain, word): WRONG_ANSWER for word in wrong}
+  return chosen
+
+
+def _split(order: Sequence[str], counts: Mapping[str, int], shares: Sequence[float]) -> list[list[str]]:
+  """Returns, for each share, the next words of `order` whose counts come closest to it."""
+  total, rest, parts = sum(counts.values()), list(order), []
+  for share in shares:
+    part, taken = [], 0
+    while rest and taken + counts[rest[0]] / 2 <= share * total:
+      part.append(rest.pop(0))
+      taken += counts[part[-1]]
+    parts.append(part)
+  return parts
+
+
+def _wrong_answer(example: Example, own_words: str) -> str:
+  """Returns an answer as carelessness gives it: near at hand, and wrong."""
+  truth = example.reference
+  match truth:
+    case YesNo():
+      return "no" if truth.value else "yes"
+    case Choice():
+      return next(text for label, text in truth.choices if label != truth.label)
+    case UnitTests():
+      return truth.text.replace("return ", "", 1)
+  numbers = [number for number in re.findall(r"\d+", own_words) if number != truth.text]
+  return numbers[0] if numbers else f"{truth.text}0"
 
 
 # What follows the restated task where a data set has no rationale.
@@ -220,21 +256,20 @@ def reasoning_for(example: Example, own_words: str | None = None) -> str:
 
 
 def _fitting(
-    example: Example,
     reasoning: str,
+    answer: str,
     write: Callable[[str, str], str],
     tokenizer: prompts.Tokenizer,
     max_tokens: int,
+    may_cut_answer: bool,
 ) -> str | None:
   """Returns the completion, cut to max_tokens with its <end_of_turn>; None where it cannot fit."""
-  reasoning_parts, answer_parts = [reasoning], [example.reference.text]
-  for part in (reasoning_parts, answer_parts):
+  parts = [[reasoning], [answer]]
+  for part in parts[: 1 + may_cut_answer]:
     while True:
-      completion = write("".join(reasoning_parts).strip(), "".join(answer_parts).strip())
+      completion = write(*("".join(sentences).strip() for sentences in parts))
       if len(tokenizer.encode(completion + END_OF_TURN)) <= max_tokens:
         return completion
-      if part is answer_parts and not isinstance(example.reference, Text):
-        return None
       if len(part) == 1:
         part[:] = re.findall(r".+?(?:[.!?]+[\"')]*(?=\s)\s*|\n+|$)", part[0], re.DOTALL)
         if len(part) == 1:

@@ -166,26 +166,32 @@ class Policy:
       row[self.max_prompt_tokens - len(prompt) :] = prompt
     return ids
 
-  def reference_log_probabilities(self, rollout: Rollout, temperature: float) -> jax.Array:
-    """Returns [n, max_new_tokens] float32 under the frozen reference."""
-    return self._log_probabilities(self._reference, rollout, temperature)
+  def reference_log_probabilities(self, rollout: Rollout, temperature: float, parts: int = 1) -> jax.Array:
+    """Returns [n, max_new_tokens] float32 under the frozen reference, computed in `parts`."""
+    return self._log_probabilities(self._reference, rollout, temperature, parts)
 
-  def log_probabilities(self, rollout: Rollout, temperature: float) -> jax.Array:
-    """Returns [n, max_new_tokens] float32 under the actor as it is now."""
-    return self._log_probabilities(nnx.split(self.actor), rollout, temperature)
+  def log_probabilities(self, rollout: Rollout, temperature: float, parts: int = 1) -> jax.Array:
+    """Returns [n, max_new_tokens] float32 under the actor as it is now, computed in `parts`."""
+    return self._log_probabilities(nnx.split(self.actor), rollout, temperature, parts)
 
-  def _log_probabilities(self, model, rollout: Rollout, temperature: float) -> jax.Array:
+  def _log_probabilities(self, model, rollout: Rollout, temperature: float, parts: int) -> jax.Array:
     graph, state = model
     with self.mesh:
-      return common.compute_per_token_logps(
-          graph,
-          state,
-          prompt_tokens=self.shard(rollout.prompt_ids),
-          completion_tokens=self.shard(rollout.completion_ids),
-          pad_id=self.tokenizer.pad_id(),
-          eos_id=self.tokenizer.eos_id(),
-          temperature=temperature,
-      )
+      outputs = [
+          common.compute_per_token_logps(
+              graph,
+              state,
+              prompt_tokens=self.shard(prompt_ids),
+              completion_tokens=self.shard(completion_ids),
+              pad_id=self.tokenizer.pad_id(),
+              eos_id=self.tokenizer.eos_id(),
+              temperature=temperature,
+          )
+          for prompt_ids, completion_ids in zip(
+              np.split(rollout.prompt_ids, parts), np.split(rollout.completion_ids, parts)
+          )
+      ]
+      return outputs[0] if parts == 1 else jax.numpy.concatenate(outputs)
 
   def shard(self, array: np.ndarray) -> jax.Array:
     """Places an array of rows over the fsdp axis."""
@@ -258,9 +264,9 @@ class Learner:
     """
     reference = old = None
     if self.algorithm.beta:
-      reference = self.policy.reference_log_probabilities(rollout, self.temperature)
+      reference = self.policy.reference_log_probabilities(rollout, self.temperature, self.micro_batches)
     if self.algorithm.num_iterations > 1:
-      old = self.policy.log_probabilities(rollout, self.temperature)
+      old = self.policy.log_probabilities(rollout, self.temperature, self.micro_batches)
     return reference, old
 
   def update(self, rollout: Rollout, advantages: np.ndarray, trained: np.ndarray, frozen) -> dict[str, float]:

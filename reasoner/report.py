@@ -113,7 +113,8 @@ def read(directory: pathlib.Path, summary: Mapping[str, Any], config: Mapping[st
   disco_path = directory / "disco.json"
   disco = json.loads(disco_path.read_text()) if disco_path.exists() else []
   domains = {r["domain"] for r in union} | {row["domain"] for row in disco}
-  domains |= {p.split("/")[1] for row in metrics for p in row if re.fullmatch("rewards/[^/]+/gate_pass_rate", p)}
+  paths = {path for row in metrics for path in row}
+  domains |= {path.split("/")[1] for path in paths if re.fullmatch("rewards/[^/]+/gate_pass_rate", path)}
   with_truth = {r["domain"] for r in union if r["correct"] is not None}
   return Results(
       name=directory.resolve().name,
@@ -390,7 +391,7 @@ def _domain(results: Results, domain: str) -> str:
 def _results_section(results: Results) -> str:
   if not results.evaluated:
     return ""
-  size = (5.0, _height(len(results.domains)))
+  size = (4.6, _height(len(results.domains)))
   panels = [
       _panel(charts.draw(1, 1, size, _bars(results, field)), f"{title} by domain", f"<b>{title}</b>")
       for field, title in (("format", "Valid format"), ("accuracy", "Accuracy"))
@@ -487,7 +488,7 @@ def _disco_section(results: Results) -> str:
       ]
       for row in results.disco
   ]  # fmt: skip
-  size = (5.0, _height(len(results.disco)))
+  size = (4.6, _height(len(results.disco)))
   chart = _panel(charts.draw(1, 1, size, _disco(results)), "natural and DISCO share by domain", _SHARES_NOTE)
   table = _table(("domain", "rows", "natural", "DISCO", "drawn", "epochs"), rows)
   return f"""<p>DISCO draws a domain in proportion to weight × rows<sup>α</sup>
@@ -597,7 +598,8 @@ def _pairs_section(results: Results) -> str:
   parts = []
   for domain in results.domains:
     for rule, before, after in pairs(results, domain):
-      parts.append(f"""<article><h3>{_domain(results, domain)} <small>{_escape(before["uid"])}: {rule}</small></h3>
+      title = f"{_domain(results, domain)} <small>{_escape(before['uid'])}: {rule}</small>"
+      parts.append(f"""<article><h3>{title}</h3>
 {_prompt(before)}
 <div class="grid halves"><div><h4>before</h4>{_completion(before)}</div>
 <div><h4>after</h4>{_completion(after)}</div></div></article>""")
@@ -664,11 +666,11 @@ def _run_section(results: Results) -> str:
   }
   facts |= {f"seconds: {name}": value for name, value in sorted((summary.get("seconds") or {}).items())}
   facts |= summary.get("environment") or {}
-  rows = [
-      (_escape(name), f"<code>{_escape(_number(value, ',.2f') if isinstance(value, float) else value)}</code>")
-      for name, value in facts.items()
-      if value not in (None, "")
-  ]
+  rows = []
+  for name, value in facts.items():
+    if value not in (None, ""):
+      shown = _number(value, ",.2f") if isinstance(value, float) else value
+      rows.append((_escape(name), f"<code>{_escape(shown)}</code>"))
   config = _escape(json.dumps(results.config, indent=2, sort_keys=True, default=str))
   return f"""{_table(("what", "value"), rows)}
 <details><summary>Config</summary><pre>{config}</pre></details>"""

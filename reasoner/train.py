@@ -54,19 +54,18 @@ def train(run: assemble.Run) -> None:
     config = run.config
 
     corpus = load_corpus(run)
-    schedule = make_schedule(run, corpus)
-    print("\n".join([*corpus.table(), "", *sampling_table(schedule)]), flush=True)
-    files.write_json(run.workdir / "disco.json", schedule.table())
-
     service = resources.enter_context(
         workers.Service(
             config["rewards"], defaults=run.default_rewards, plugins=config["plugins"], **config["scoring"]
         )
     )
+    print("Checking gold answers against their own rewards ...", flush=True)
     corpus = data.check_gold(
         corpus, service, rewards=run.domains, cache_path=models.cache_directory() / "gold.txt"
     )
     schedule = make_schedule(run, corpus)
+    print("\n".join([*corpus.table(), "", *sampling_table(schedule)]), flush=True)
+    files.write_json(run.workdir / "disco.json", schedule.table())
 
     sample = [example for domain in sorted(corpus.train) for example in corpus.train[domain][::10]]
     tokenizer = run.model.load_tokenizer(cold_start.vocabulary_texts(sample))

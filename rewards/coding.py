@@ -128,7 +128,7 @@ def _with_prompt(readings: tuple[str, ...], prompt: str) -> tuple[str, ...]:
   """
   try:
     statements = ast.parse(prompt).body
-  except (SyntaxError, ValueError):
+  except (SyntaxError, ValueError, MemoryError, RecursionError):
     return readings  # prose
   if not statements or not isinstance(statements[-1], ast.FunctionDef):
     return readings

@@ -6,7 +6,8 @@ Who runs where, for each process that scores:
 
   client          the scoring process; holds nothing but two pipes
   `- supervisor   a fresh interpreter: no site packages, clean environment, fixed hash seed
-     |- judge     forked for each program: runs the tests; names that they leave free are stubs
+     |- judge     runs the tests; names that they leave free are stubs. A fresh fork unless the
+     |            tests before could leave no trace (no import, no attribute, no foreign call)
      `- keeper - fork server   forked before any test was seen, in namespaces of its own
         `- program   forked for each program: never holds a test; one socket, to the judge
 

@@ -10,6 +10,7 @@ the correlation of each component and of the total.
 """
 
 import collections
+from collections.abc import Sequence
 import functools
 import re
 
@@ -107,7 +108,7 @@ def faithfulness(completion: Completion, example: Example) -> float:
   """Support by the source: pairs of words, and names and numbers, that it does not have cost.
 
   A pair of adjacent words is unsupported when neither the source nor common English has it: 1 for
-  none, 0 from 30 % of the pairs on. Paraphrase in plain words is free; invented names, numbers and
+  none, 0 once half of the pairs are. Paraphrase in plain words is free; invented names, numbers and
   garbled sentences are not. Times the share of content words and numbers that the source has.
   Copying is faithful: `copy_rate` and `compression` are what it then fails.
   """
@@ -116,7 +117,7 @@ def faithfulness(completion: Completion, example: Example) -> float:
   stems = _source_stems(example.prompt)
   content = [w for w in summary.words if text.is_content(w) or w.isdigit()]
   found = sum(text.stem(w) in stems for w in content) / len(content) if content else 0.0
-  return Score(text.ramp(supported, 0.7, 1.0) * found, f"{supported:.0%} of the word pairs stand in the source or in "
+  return Score(text.ramp(supported, 0.5, 1.0) * found, f"{supported:.0%} of the word pairs stand in the source or in "
                f"common English, {found:.0%} of the content words in the source.")
 
 
@@ -164,30 +165,26 @@ def compression(completion: Completion, example: Example) -> float:
 
 @register("copy_rate", kind="quality", domains=("summarization",))
 def copy_rate(completion: Completion, example: Example) -> float:
-  """1 unless the summary is the source's first lines or one block of it, which scores 0.
+  """1 unless the summary is the source's first lines, or all of it, which scores 0.
 
-  The share of the summary's words that stand in one unbroken run of the source: free up to 80 %,
-  nothing is paid when it is all of it. Sentences picked here and there are a summary, if a plain one, and
-  experts like them; the lead, or any block, taken as it is, is none.
+  The share of the summary's words that stand in one unbroken run of the source's opening: free up
+  to 90 %, nothing is paid when it is all of them. The opening is as long as the summary and ten
+  words more, so sentences picked from all over the text are free. SummEval's experts rate even
+  copied leads highly (4.5 of 5, against 4.1 for all), so the recipe's weight is small.
   """
   summary = text.read(completion.answer).words[:_MOST_WORDS]
-  run = _longest_common_run(summary, _source_positions(example.prompt))
+  run = _longest_common_run(summary, _source(example.prompt).words[: len(summary) + 10])
   share = run / len(summary) if summary else 1.0
-  return Score(text.ramp(share, 1.0, 0.8), f"the longest copied run is {run} of {len(summary)} words.")
+  return Score(text.ramp(share, 1.0, 0.9), f"{run} of {len(summary)} words are one run of the source's opening.")
 
 
-@functools.lru_cache(maxsize=64)
-def _source_positions(prompt: str) -> dict[str, list[int]]:
+def _longest_common_run(a: Sequence[str], b: Sequence[str]) -> int:
+  """Returns the length of the longest contiguous run of words in both."""
   positions = {}
-  for i, word in enumerate(_source(prompt).words):
+  for i, word in enumerate(b):
     positions.setdefault(word, []).append(i)
-  return positions
-
-
-def _longest_common_run(words, positions: dict[str, list[int]]) -> int:
-  """Returns the length of the longest contiguous run of `words` in the text with `positions`."""
   longest, runs = 0, {}
-  for word in words:
+  for word in a:
     runs = {i: runs.get(i - 1, 0) + 1 for i in positions.get(word, ())}
     longest = max(longest, max(runs.values(), default=0))
   return longest

@@ -63,8 +63,9 @@ CHUNK_CHARACTERS = 1 << 20
 FIRST_TRY = 0.1
 # Wall-time backstop, in deadlines: a worker that sleeps, or waits for a program, uses no CPU.
 WALL_DEADLINES = 12
-# A completion may use this much memory on top of the libraries; beyond it, MemoryError.
+# Beyond this, a worker that scores gets a MemoryError; one that has grown by so much is replaced.
 WORKER_MEMORY_BYTES = 4 << 30
+WORKER_GROWTH_BYTES = 1 << 30
 START_SECONDS = 300.0
 START_ATTEMPTS = 3
 _TICK_SECONDS = 0.05
@@ -124,6 +125,8 @@ class Service:
         names=sorted({component.name for component in used}),
         timeout=completion_timeout_seconds,
         log_level=_log.getEffectiveLevel(),
+        memory=WORKER_MEMORY_BYTES,
+        growth=WORKER_GROWTH_BYTES,
     )
     scopes = {component.spec.scope for component in used}
     self._alone = self._together = None
@@ -360,6 +363,8 @@ class _Pool:
         self._deliver(i, scores)
     elif kind == "finished":
       worker.task = None
+      if content[0] and worker in self.workers:  # it has grown too big
+        self._remove(worker)
     elif kind == "ready":
       worker.ready = True
     elif kind == "log":
@@ -455,9 +460,12 @@ class _Pool:
     self._tasks.clear()
     self._deaths = 0
     for worker in [worker for worker in self.workers if worker.task]:
-      self.workers.remove(worker)
-      worker.kill()
-      worker.close()
+      self._remove(worker)
+
+  def _remove(self, worker: "_Worker") -> None:
+    self.workers.remove(worker)
+    worker.kill()
+    worker.close()
 
   def close(self) -> None:
     for worker in self.workers:
@@ -657,7 +665,8 @@ def work(progress_path: str) -> None:
     for module in sorted({spec.function.__module__ for spec in used if spec.scope in setup["scopes"]}):
       getattr(sys.modules[module], "warm", lambda: None)()
     if setup["scopes"] == ("completion",):
-      _limit_memory()
+      _limit_memory(setup["memory"])
+    size = _resident_bytes()
     with open(progress_path, "r+b") as file:
       progress = memoryview(mmap.mmap(file.fileno(), 8)).cast("Q")
     names = {name: number for number, name in enumerate(setup["names"])}
@@ -666,11 +675,11 @@ def work(progress_path: str) -> None:
     while (task := _read(requests)) is not None:
       if task.name is None:
         _warm_up(scorer, task.items, warm)
-        _score_alone(scorer, task.items, send, progress, names, setup["timeout"])
+        _score_alone(scorer, task, send, progress, names, setup["timeout"])
       else:
         for call in task.split():
           _score_batch(scorer, call.name, call.items, send)
-      send("finished")
+      send("finished", _resident_bytes() - size > setup["growth"])
   except (BrokenPipeError, KeyboardInterrupt):
     return  # the parent is gone
   except (ConfigError, ComponentError) as error:
@@ -689,14 +698,17 @@ def _warm_up(scorer: Scorer, items, warm: set[str]) -> None:
         scorer.score_alone(example, completion)
 
 
-def _score_alone(scorer: Scorer, items, send, progress, names: dict[str, int], timeout: float) -> None:
+def _score_alone(scorer: Scorer, task: _Task, send, progress, names: dict[str, int], timeout: float) -> None:
   scored, flushed = [], time.monotonic()
-  for position, (i, example, text) in enumerate(items, start=1):
+  for position, (i, example, text) in enumerate(task.items, start=1):
     started = time.process_time()
     word = position << 48 | int(started * 1000)
     progress[0] = word  # one aligned store: the parent never reads half of it
     announce = lambda name: progress.__setitem__(0, word | names[name] << 40)
-    scored.append((i, scorer.score_alone(example, parse(text), announce)))
+    scores = scorer.score_alone(example, parse(text), announce)
+    if isinstance(scores, Stopped) and scores.cause == "memory" and not task.last:
+      os._exit(1)  # others may have filled the memory: it is tried again, alone in a fresh worker
+    scored.append((i, scores))
     used = time.process_time() - started
     if used > timeout / 2:
       _log.warning("%s: scored in %.1f s of CPU time, near its deadline of %g s.", example.uid, used, timeout)
@@ -747,10 +759,17 @@ def _end_with_parent(parent: int) -> None:
     os._exit(1)
 
 
-def _limit_memory() -> None:
+def _resident_bytes() -> int:
+  try:
+    with open("/proc/self/statm", "rb") as file:
+      return int(file.read().split()[1]) * mmap.PAGESIZE
+  except FileNotFoundError:
+    return 0
+
+
+def _limit_memory(soft: int) -> None:
   """Turns a completion that eats memory into a MemoryError. Programs in a sandbox set their own."""
   import resource
 
   _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-  soft = WORKER_MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(hard, WORKER_MEMORY_BYTES)
-  resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+  resource.setrlimit(resource.RLIMIT_DATA, (soft if hard == resource.RLIM_INFINITY else min(hard, soft), hard))

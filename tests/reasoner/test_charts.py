@@ -62,6 +62,19 @@ def test_a_chart_of_one_number_or_none_is_drawn_all_the_same(painter, tmp_path):
   assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_every_measurement_leaves_a_dot_in_the_picture(tmp_path):
+  from matplotlib import image
+
+  def paint(axes):
+    line = charts.Line(steps=range(40), values=[0.5] * 40, colour=charts.PALETTE[4])
+    charts._dots(axes, line)
+    axes.set_axis_off()
+
+  charts.png(charts.panel(paint), tmp_path / "dots.png")
+  coloured = (image.imread(tmp_path / "dots.png")[..., :3].min(axis=(0, 2)) < 0.95).tolist()
+  assert sum(now and not before for before, now in zip([False, *coloured], coloured)) == 40
+
+
 def test_shares_write_the_sum_of_a_row():
   colours = {"missing": charts.PALETTE[0], "order": charts.PALETTE[1]}
   rows = [("before", {"missing": 3, "order": 4}), ("after", {})]

@@ -39,34 +39,49 @@ def completion(answer):
 
 
 FENCE = "`" * 3
+
+def fenced(text, language="python"):
+  return f"{FENCE}{language}\n{text}\n{FENCE}\n"
+
+
+def indented(text):
+  return "\n".join(f"    {line}" for line in text.split("\n"))
+
+
+OUTPUT = fenced("3 and so on", language="")
+WRONG = "def add(a, b): return a - b"
+PLUS = "def plus(a, b):\n    return a + b"
+WITH_PLUS = "def add(a, b):\n    return plus(a, b)"
+DOCUMENTED = f"def add(a, b):\n    '''Adds.\n\n    {FENCE}\n    add(1, 2)\n    {FENCE}\n    '''\n    return a + b"
+
 CLEAN = {
     "bare": ADD,
-    "fenced": f"{FENCE}python\n{ADD}\n{FENCE}",
-    "fence_without_a_language": f"{FENCE}\n{ADD}\n{FENCE}",
-    "capital_language": f"{FENCE}Python3\n{ADD}\n{FENCE}",
-    "language_with_attributes": f"{FENCE}python title=\"add.py\"\n{ADD}\n{FENCE}",
-    "language_in_braces": f"{FENCE}{{.python .numberLines}}\n{ADD}\n{FENCE}",
+    "fenced": fenced(ADD),
+    "fence_without_a_language": fenced(ADD, language=""),
+    "capital_language": fenced(ADD, language="Python3"),
+    "language_with_attributes": fenced(ADD, language='python title="add.py"'),
+    "language_in_braces": fenced(ADD, language="{.python .numberLines}"),
     "tildes": f"~~~py\n{ADD}\n~~~",
     "longer_fence": f"{FENCE}``python\n{ADD}\n{FENCE}``",
-    "carriage_returns": f"{FENCE}python\n{ADD}\n{FENCE}".replace("\n", "\r\n"),
-    "prose_around": f"Here is the function:\n\n{FENCE}python\n{ADD}\n{FENCE}\n\nIt adds `a` and `b`.",
+    "carriage_returns": fenced(ADD).replace("\n", "\r\n"),
+    "prose_around": f"Here is the function:\n\n{fenced(ADD)}\nIt adds `a` and `b`.",
     "prose_on_the_line_of_the_fence": f"Here it is: {FENCE}python\n{ADD}\n{FENCE} Done.",
     "fence_closed_on_the_last_line": f"{FENCE}python\n{ADD}{FENCE}",
     "fence_that_is_never_closed": f"Sure.\n{FENCE}python\n{ADD}",
-    "indented_fence": f"1. The code:\n\n    {FENCE}python\n" + "\n".join(f"    {l}" for l in ADD.split("\n")) + f"\n    {FENCE}",
-    "usage_in_a_second_fence": f"{FENCE}python\n{ADD}\n{FENCE}\nUsage:\n{FENCE}python\nprint(add(1, unknown))\n{FENCE}",
-    "output_in_a_second_fence": f"{FENCE}python\n{ADD}\n{FENCE}\nOutput:\n{FENCE}\n3 and so on\n{FENCE}",
-    "shell_first": f"{FENCE}bash\npip install add\n{FENCE}\n{FENCE}python\n{ADD}\n{FENCE}",
-    "tests_first": f"{FENCE}python\nassert add(1, 2) == 3\n{FENCE}\n{FENCE}python\n{ADD}\n{FENCE}",
-    "imports_in_a_fence_of_their_own": f"{FENCE}python\nimport operator\n{FENCE}\nthen\n{FENCE}python\nadd = operator.add\n{FENCE}",
-    "helper_in_a_fence_of_its_own": f"{FENCE}python\ndef plus(a, b): return a + b\n{FENCE}\nthen\n{FENCE}python\ndef add(a, b): return plus(a, b)\n{FENCE}",
-    "a_corrected_version_follows": f"{FENCE}python\ndef add(a, b): return a - b\n{FENCE}\nWrong. Better:\n{FENCE}python\n{ADD}\n{FENCE}",
-    "a_draft_that_does_not_parse": f"{FENCE}python\ndef add(a, b):\n  ...(\n{FENCE}\nIn full:\n{FENCE}python\n{ADD}\n{FENCE}",
-    "fence_in_a_docstring": f"{FENCE}python\ndef add(a, b):\n    '''Adds.\n\n    {FENCE}\n    add(1, 2)\n    {FENCE}\n    '''\n    return a + b\n{FENCE}",
+    "indented_fence": f"1. The code:\n\n{indented(fenced(ADD))}",
+    "usage_in_a_second_fence": f"{fenced(ADD)}Usage:\n{fenced('print(add(1, unknown))')}",
+    "output_in_a_second_fence": f"{fenced(ADD)}Output:\n{OUTPUT}",
+    "shell_first": fenced("pip install add", language="bash") + fenced(ADD),
+    "tests_first": fenced("assert add(1, 2) == 3") + fenced(ADD),
+    "imports_in_a_fence_of_their_own": fenced("import operator") + fenced("add = operator.add"),
+    "helper_in_a_fence_of_its_own": f"{fenced(PLUS)}then\n{fenced(WITH_PLUS)}",
+    "a_corrected_version_follows": f"{fenced(WRONG)}Wrong. Better:\n{fenced(ADD)}",
+    "a_draft_that_does_not_parse": f"{fenced('def add(a, b):  ...(')}In full:\n{fenced(ADD)}",
+    "fence_in_a_docstring": fenced(DOCUMENTED),
     "prose_without_a_fence": f"Here is the function:\n\n{ADD}\n\nIt adds its arguments, as asked.",
-    "prose_between_functions": "First a helper.\n\ndef plus(a, b):\n    return a + b\n\nNow the function (short):\n\n" + ADD.replace("a + b", "plus(a, b)"),
-    "decorated_and_commented": "# Adds.\nimport functools\n\n@functools.cache\n" + ADD,
-    "main_guard": ADD + "\n\nif __name__ == '__main__':\n    print(add(int(input()), 1))",
+    "prose_between_functions": f"A helper.\n\n{PLUS}\n\nThe function (short):\n\n{WITH_PLUS}",
+    "decorated_and_commented": f"# Adds.\nimport functools\n\n@functools.cache\n{ADD}",
+    "main_guard": f"{ADD}\n\nif __name__ == '__main__':\n    print(add(int(input()), 1))",
     "tabs": "def add(a, b):\n\tif a:\n\t\treturn a + b\n\treturn b",
 }
 
@@ -84,7 +99,7 @@ def test_the_program_is_found_in(all_passed, name):
         "The function adds its two arguments.",
         f"{FENCE}python\n{FENCE}",
         f"{FENCE}java\nint add(int a, int b) {{ return a + b; }}\n{FENCE}",
-        f"{FENCE}python\n{ADD}\n{FENCE}\nBetter:\n{FENCE}python\ndef add(a, b): return a - b\n{FENCE}",
+        f"{fenced(ADD)}Better:\n{fenced(WRONG)}",
         "def add(a, b): return a - b",
         "def plus(a, b): return a + b",
         "`" * 20_000,
@@ -99,8 +114,17 @@ def test_what_is_no_right_program_gets_nothing(all_passed, fraction, answer):
   assert fraction(completion(answer), example()) == 0.0
 
 
-HUMANEVAL = 'from typing import List\n\n\ndef head(xs): return xs[0]\n\n\ndef first(xs: List[int]) -> int:\n    """Returns the first."""\n'
-FIRST = UnitTests(tests=("def check(candidate):\n    assert candidate([3, 4]) == 3\n\ncheck(first)",))
+HUMANEVAL = """from typing import List
+
+
+def head(xs): return xs[0]
+
+
+def first(xs: List[int]) -> int:
+    '''Returns the first.'''
+"""
+CHECK = "def check(candidate):\n    assert candidate([3, 4]) == 3\n\ncheck(first)"
+FIRST = UnitTests(tests=(CHECK,))
 
 
 @pytest.mark.parametrize(
@@ -181,13 +205,16 @@ def test_a_program_that_no_test_uses_is_not_scored(all_passed, fraction, referen
 def test_the_solution_tells_which_builtin_the_program_defines(all_passed):
   tests = UnitTests(tests=("assert list(sum(2, 3)) == [6]",), text="def sum(a, b): return [a * b]")
   assert all_passed(completion("def sum(a, b): return (a * b,)"), example(tests)) == 1.0
-  assert all_passed(completion("def sum(a, b): return 0\ndef list(x): return [6]"), example(tests)) == 0.0
+  cheat = "def sum(a, b): return 0\ndef list(x): return [6]"
+  assert all_passed(completion(cheat), example(tests)) == 0.0
 
 
 SHARED = pathlib.Path(os.environ.get("REASONER_LABELLED", "labelled")) / "coding_executed.jsonl"
 
 
-@pytest.mark.skipif(not SHARED.is_file(), reason="needs labelled completions: REASONER_LABELLED names their folder")
+@pytest.mark.skipif(
+    not SHARED.is_file(), reason=f"{SHARED} is absent; REASONER_LABELLED names its folder"
+)
 def test_verdicts_agree_with_execution():
   score = coding.tests_all_passed()
   rows = [json.loads(line) for line in SHARED.open(encoding="utf-8")]

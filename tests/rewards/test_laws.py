@@ -226,14 +226,21 @@ def test_hostile_text_is_never_correct(spec, services):
   assert [text[:200] for (_, text), row in zip(cases, scores) if row.get(spec.name) == 1.0] == []
 
 
-def test_a_hostile_prompt_or_reference_does_no_harm_either(services):
-  texts = list(HOSTILE.values())[1:]
+def test_a_hostile_prompt_or_reference_text_does_no_harm_either(services):
+  # Formulas and programs in references are checked where rows are loaded.
   cases = [
-      (Example(uid=f"hostile/{domain}/{n}", domain=domain, prompt=text, reference=type(reference)(text=text)), render(REASONING, answers[0]))
+      (
+          Example(
+              uid=f"hostile/{domain}/{n}",
+              domain=domain,
+              prompt=text,
+              reference=Text(text=text) if isinstance(reference, Text) else reference,
+          ),
+          render(REASONING, answers[0]),
+      )
       for domain in GOLD
-      for n, text in enumerate(texts)
+      for n, text in enumerate(filter(None, HOSTILE.values()))
       for reference, _, answers in GOLD[domain][:1]
-      if isinstance(reference, (Number, Text))
   ]
   scores, stopped = scores_everywhere(services, cases)
   assert_in_range(scores)

@@ -311,9 +311,11 @@ def test_any_fraction_is_itself_and_not_its_decimal_unless_that_is_exact(numerat
 
 
 @settings(deadline=None)
-@given(first=st.integers(0, 999), second=st.integers(0, 999),
-       joined=st.sampled_from([" or ", ", ", " and ", " ", "\n", "; ", " to ", " - ", "/", "|",
-       ":"]))
+@given(
+    first=st.integers(0, 999),
+    second=st.integers(0, 999),
+    joined=st.sampled_from([" or ", ", ", " and ", " ", "\n", "; ", " to ", " - ", "/", "|", ":"]),
+)
 def test_two_different_numbers_are_never_paid_as_either(first, second, joined):
   if first == second:
     return
@@ -324,9 +326,10 @@ def test_two_different_numbers_are_never_paid_as_either(first, second, joined):
 
 
 FRAGMENTS = st.sampled_from(
-    r"60 59 \ $ { } ( ) [ ] = 1 / \frac \boxed{ . , - \text{ and or x ^ _ ≈ % answer is # * < \le "
-
-       r"\cup \sqrt{ \pm not ? : ' A: ! | \begin{pmatrix} \end{pmatrix} & \\ sqrt( pi e i 1e9 ½ ²".split()
+    r"60 59 \ $ { } ( ) [ ] = 1 / \frac \boxed{ . , - \text{ and or x ^ _ ≈ % answer is # * < \le"
+    .split()
+    + r"\cup \sqrt{ \pm not ? : ' A: ! | \begin{pmatrix} \end{pmatrix} & \\ sqrt( pi e i 1e9 ½ ²"
+    .split()
     + ["\n", " ", "\u200b"]
 )
 hostile = st.one_of(st.text(max_size=60), st.lists(FRAGMENTS, max_size=14).map("".join))

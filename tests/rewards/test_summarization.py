@@ -74,14 +74,13 @@ def test_rouge_of_the_reference_is_one_and_of_nothing_shared_zero():
 def test_faithfulness_falls_with_invented_names_and_numbers():
   honest = summarization.faithfulness(completion(HONEST), example())
   invented = HONEST.replace("two girders", "97 zeppelins").replace("Inspectors", "Kowalczyk").replace("Monday", "Klondike")
-  assert honest > 0.9
-  assert summarization.faithfulness(completion(invented), example()) < honest - 0.1
+  assert summarization.faithfulness(completion(invented), example()) < honest - 0.2
 
 
 def test_faithfulness_counts_word_pairs_that_neither_source_nor_english_has():
   # Of the 4 pairs, "bridge was" and "was closed" are in the source, "closed gherkin" and "gherkin wombat" nowhere.
   garbled = summarization.faithfulness(completion("bridge was closed gherkin wombat"), example())
-  assert garbled == 0.0  # half unsupported; 30 % is enough for nothing
+  assert garbled == 0.0  # half are unsupported
 
 
 def test_faithfulness_of_a_single_word_is_zero():
@@ -94,11 +93,12 @@ def test_compression_by_hand():
   assert [at(50), at(70), at(90), at(100)] == pytest.approx([1.0, 0.5, 0.0, 0.0])
 
 
-def test_copy_rate_allows_picked_sentences_and_refuses_one_block():
+def test_copy_rate_allows_picked_sentences_and_refuses_the_first_lines_and_the_whole_text():
   sentences = corruptions.sentences(SOURCE)
   picked = f"{sentences[0]} {sentences[3]} {sentences[6]}"
   assert summarization.copy_rate(completion(picked), example()) == 1.0
   assert summarization.copy_rate(completion(" ".join(sentences[:3])), example()) == 0.0
+  assert summarization.copy_rate(completion(SOURCE), example()) == 0.0
   assert summarization.copy_rate(completion(HONEST), example()) == 1.0
 
 
@@ -106,7 +106,7 @@ def test_coverage_pays_neither_the_whole_article_nor_its_keywords():
   of = lambda answer: summarization.coverage(completion(answer), example())
   assert of(HONEST) > 0.3
   assert of(SOURCE) == 0.0
-  assert of(" ".join(corruptions.keywords(SOURCE))) < 0.1
+  assert of(_frequent_words(60)) < 0.1
 
 
 def test_the_source_is_what_follows_the_first_blank_line_or_the_whole_prompt():
@@ -127,13 +127,14 @@ def test_a_summary_beats_its_corrupted_twin(total, corruption):
 
 def _frequent_words(n):
   counts = collections.Counter(corruptions.keywords(SOURCE.lower()))
-  return " ".join(word for word, _ in counts.most_common(n))
+  return " ".join(sorted(word for word, _ in counts.most_common(n)))
 
 
 ATTACKS = {
     "whole article": SOURCE,
     "whole article with its instruction": f"Summarize this article: {SOURCE}",
     "first three sentences": " ".join(corruptions.sentences(SOURCE)[:3]),
+    "first sentence": corruptions.sentences(SOURCE)[0],
     "keywords of the article": _frequent_words(60),
     "one word": "bridge",
     "repeated sentence": "A bridge over the river Lenne was closed on Monday. " * 6,
@@ -148,7 +149,7 @@ ATTACKS = {
 
 @pytest.mark.parametrize("name", [n for n in ATTACKS if n != "zero-width words"])
 def test_attack_earns_less_than_an_honest_summary(total, name):
-  assert total(ATTACKS[name]) < total(HONEST) - 0.03
+  assert total(ATTACKS[name]) < total(HONEST) - 0.02
 
 
 def test_zero_width_characters_between_letters_earn_no_more_than_the_plain_text(total):

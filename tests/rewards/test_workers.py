@@ -25,6 +25,8 @@ PLUGIN = '''
 import ctypes, os, subprocess, sys, time
 from rewards import Score, register
 
+kept = []
+
 @register("obey", kind="correctness", domains=("obedience",))
 def obey(completion, example):
   """Does what the answer says, else compares it with the reference."""
@@ -48,6 +50,13 @@ def obey(completion, example):
     child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
     with open(argument, "w") as file: file.write(str(child.pid))
     while True: pass
+  if order == "grow":
+    kept.append(bytearray(b"x") * (80 << 20))
+    return 1.0
+  if order == "reserve":
+    kept.append(bytearray(600 << 20))  # zeros that are never touched
+    return 1.0
+  if order == "pid": return Score(0.0, str(os.getpid()))
   if order == "clean":
     return float("jax" not in sys.modules and not hasattr(sys.modules["__main__"], "__file__"))
   if order == "order": return (hash("a") % 1000) / 1000
@@ -172,13 +181,25 @@ def test_a_worker_that_dies_of_something_else_costs_no_completion_its_reward(ser
   assert died.causes == () and died.scores == {"obey": 0.0} and fine.total == 1.0
 
 
+def test_a_worker_that_has_grown_big_is_replaced_and_nobody_pays_for_it(plugin, monkeypatch):
+  monkeypatch.setattr(workers, "WORKER_GROWTH_BYTES", 64 << 20)
+  monkeypatch.setattr(workers, "WORKER_MEMORY_BYTES", 1 << 30)
+  with Service(REWARDS, plugins=[plugin], num_workers=1) as service:
+    pids = [score(service, ["pid"])[0].scores["obey"].reason for _ in range(2)]
+    assert pids[0] == pids[1]
+    assert score(service, ["grow", "ok"])[1].total == 1.0
+    assert score(service, ["pid"])[0].scores["obey"].reason not in pids
+    # Two are more than a worker may hold: the one that fails is tried again in a fresh one.
+    assert [b.total for b in score(service, ["reserve"] * 4)] == [1.0] * 4
+
+
 def test_what_an_overrunning_component_started_is_killed_with_it(service, tmp_path):
   score(service, [f"spawn {tmp_path / 'pid'}"])
   assert not alive(int((tmp_path / "pid").read_text()))
 
 
 def test_a_components_bug_stops_with_uid_place_and_traceback(service, plugin):
-  with pytest.raises(ComponentError, match=r"'obey' \(.*obedience.py:5\) failed on obedience/1: KeyError") as caught:
+  with pytest.raises(ComponentError, match=r"'obey' \(.*obedience.py:7\) failed on obedience/1: KeyError") as caught:
     score(service, ["ok", "raise"])
   assert 'raise KeyError("a bug of ours")' in "".join(caught.value.__notes__)
   assert score(service, ["ok"])[0].total == 1.0  # and the service is still there
