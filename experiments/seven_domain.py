@@ -109,7 +109,7 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
       batch_size=16,
       learning_rate=1e-4,
       warmup_fraction=0.1,
-      flaws=dict(openings=0.0, wrong_answers=0.0, careless=0.0, careful=0.0),  # deliberately imperfect traces
+      flaws=dict(openings=0.0, no_answers=0.0, careless=0.0, careful=0.0),  # deliberately imperfect traces
       checkpoint_every=100,
   )
   config.grpo = dict(
@@ -204,12 +204,12 @@ def _embedded(config: ml_collections.ConfigDict) -> None:
   config.scoring.num_workers = 2
   config.rollout.update(max_prompt_tokens=64, max_new_tokens=96, temperature=1.0, top_p=1.0, top_k=0)
   config.cold_start.update(
-      steps=700,
-      traces=22_400,
+      steps=600,
+      traces=19_200,
       batch_size=32,
       learning_rate=3e-3,
       warmup_fraction=0.07,
-      flaws=dict(openings=0.5, wrong_answers=0.2, careless=0.7, careful=0.25),
+      flaws=dict(openings=0.5, no_answers=0.2, careless=0.7, careful=0.25),
       checkpoint_every=100,
   )
   config.grpo.update(num_generations=8, num_iterations=1, beta=0.02)

@@ -65,7 +65,7 @@ _FIELDS = {
         "batch_size": int,
         "learning_rate": float,
         "warmup_fraction": float,
-        "flaws": {"openings": float, "wrong_answers": float, "careless": float, "careful": float},
+        "flaws": {"openings": float, "no_answers": float, "careless": float, "careful": float},
         "checkpoint_every": int,
     },
     "grpo": {

@@ -12,10 +12,10 @@ GRPO can only sharpen what the policy sometimes does, so a cold start may be *de
 (`Flaws`): it shows right and wrong completions side by side, as traces of careless writers would.
 Who writes is decided by the prompt's opening word. A seeded half of a domain's opening words have a
 writer who often breaks the format, always in the same way (`HABITS`); in domains with a truth, some
-of the other half have a writer who often gives an answer that the reasoning before it does not
-support (`wrong_answer`). A model that has learned such traces gets some kinds of prompts right when
-it decodes greedily and others wrong, while sampling finds the right way everywhere: what is left to
-do is what rewards can teach. No flaw touches the evaluation rows, the prompts or the rewards.
+of the other half have a writer who often reasons well and then answers `NO_ANSWER`. A model that has
+learned such traces gets some kinds of prompts right when it decodes greedily and others wrong, while
+sampling finds the right way everywhere: what is left to do is what rewards can teach. No flaw
+touches the evaluation rows, the prompts or the rewards, and none teaches a wrong fact.
 
 The training is Tunix's own PeftTrainer: all weights of a bare model, the LoRA weights alone of a
 model that has them. Not here: which rows are drawn (sampling.py) and where states are kept
@@ -35,13 +35,11 @@ import numpy as np
 from reasoner import prompts
 from rewards import format as output_format
 from rewards.errors import ConfigError
-from rewards.schema import Choice
 from rewards.schema import Example
 from rewards.schema import Text
-from rewards.schema import UnitTests
-from rewards.schema import YesNo
 
 END_OF_TURN = "<end_of_turn>"
+NO_ANSWER = "I am not sure."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,13 +57,13 @@ class Flaws:
   """How imperfect the traces are; all are shares from 0 to 1.
 
   openings: of a domain's prompts, by opening word, those whose writer breaks the format.
-  wrong_answers: of a verifiable domain's prompts, those whose writer answers wrongly instead.
+  no_answers: of a verifiable domain's prompts, those whose writer does not answer instead.
   careless: how often such a writer does so.
   careful: how often all other writers break the format, each time in another way.
   """
 
   openings: float = 0.5
-  wrong_answers: float = 0.2
+  no_answers: float = 0.2
   careless: float = 0.7
   careful: float = 0.25
 
@@ -97,7 +95,6 @@ def _reasoning_without_tags(reasoning: str, answer: str) -> str:
 
 
 # Each breaks the format in one way that the gate names: unclosed, unclosed, missing, duplicate, missing.
-WRONG_ANSWER = "wrong_answer"  # in the right format
 HABITS: dict[str, Callable[[str, str], str]] = {
     "answer_never_closed": _answer_never_closed,
     "reasoning_never_closed": _reasoning_never_closed,
@@ -135,11 +132,11 @@ def build_traces(
     own = own_words[example.uid]
     draw = random.Random(f"{seed}/{number}/{example.uid}")
     habit = habits.get((example.domain, _opening(own)))
-    if flaws and habit in (None, WRONG_ANSWER) and draw.random() < flaws.careful:
+    if flaws and habit not in HABITS and draw.random() < flaws.careful:
       habit = draw.choice(sorted(HABITS))
     elif habit and draw.random() >= flaws.careless:
       habit = None
-    answer = _wrong_answer(example, own) if habit == WRONG_ANSWER else example.reference.text
+    answer = NO_ANSWER if habit == "no_answer" else example.reference.text
     completion = _fitting(
         reasoning_for(example, own),
         answer,
@@ -194,10 +191,10 @@ def _habits(
     order, kinds = sorted(words), sorted(HABITS)
     draw.shuffle(order)
     draw.shuffle(kinds)
-    broken, wrong = _split(order, words, (flaws.openings, flaws.wrong_answers))
+    broken, unanswered = _split(order, words, (flaws.openings, flaws.no_answers))
     chosen |= {(domain, word): kinds[i % len(kinds)] for i, word in enumerate(broken)}
     if domain in verifiable:
-      chosen |= {(domain, word): WRONG_ANSWER for word in wrong}
+      chosen |= dict.fromkeys(((domain, word) for word in unanswered), "no_answer")
   return chosen
 
 
@@ -211,20 +208,6 @@ def _split(order: Sequence[str], counts: Mapping[str, int], shares: Sequence[flo
       taken += counts[part[-1]]
     parts.append(part)
   return parts
-
-
-def _wrong_answer(example: Example, own_words: str) -> str:
-  """Returns an answer as carelessness gives it: near at hand, and wrong."""
-  truth = example.reference
-  match truth:
-    case YesNo():
-      return "no" if truth.value else "yes"
-    case Choice():
-      return next(text for label, text in truth.choices if label != truth.label)
-    case UnitTests():
-      return truth.text.replace("return ", "", 1)
-  numbers = [number for number in re.findall(r"\d+", own_words) if number != truth.text]
-  return numbers[0] if numbers else f"{truth.text}0"
 
 
 # What follows the restated task where a data set has no rationale.
@@ -325,22 +308,27 @@ def _order(seed: int, epoch: int, count: int) -> np.ndarray:
   return np.random.default_rng([seed, epoch]).permutation(count)
 
 
+_OPEN_ROWS = 16  # enough to fill rows to 95 %; traces drawn together stay together
+
+
 def _pack(
     traces: Sequence[Trace], tokenizer: Any, max_tokens: int, row_tokens: int
 ) -> dict[str, np.ndarray]:
-  """Returns the arrays of `batches` for all traces, in order, as many in a row as fit."""
+  """Returns the arrays of `batches` for all traces, each in the first recent row that has room."""
   rows: list[list[tuple[list[int], int]]] = []
-  room = 0
+  room: list[int] = []
   for trace in traces:
     prompt = [tokenizer.bos_id(), *tokenizer.encode(trace.prompt)]
     ids = prompt + tokenizer.encode(trace.completion + END_OF_TURN)
     if len(ids) > max_tokens:
       raise ConfigError(f"a trace of {trace.domain} takes {len(ids)} tokens; {max_tokens} are accepted.")
-    if len(ids) > room:
+    recent = range(max(0, len(rows) - _OPEN_ROWS), len(rows))
+    row = next((row for row in recent if room[row] >= len(ids)), len(rows))
+    if row == len(rows):
       rows.append([])
-      room = row_tokens
-    rows[-1].append((ids, len(prompt)))
-    room -= len(ids)
+      room.append(row_tokens)
+    rows[row].append((ids, len(prompt)))
+    room[row] -= len(ids)
   shape = len(rows), row_tokens
   packed = {
       "tokens": np.full(shape, tokenizer.pad_id(), np.int32),

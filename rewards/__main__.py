@@ -96,7 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     return added
 
   added = command("list", _list, "Prints the registry.", recipe=False)
-  added.add_argument("--plugin", action="append", default=[], metavar="PATH", help="a file that registers more")
+  added.add_argument(
+      "--plugin", action="append", default=[], metavar="PATH", help="a file that registers more"
+  )
   added.add_argument("--markdown", action="store_true", help="the table of the README")
 
   added = command("score", _score, "Scores a JSONL file of pool rows with completions.")
@@ -110,7 +112,9 @@ def _parser() -> argparse.ArgumentParser:
   which.add_argument("--uid")
 
   added = command("bench", _bench, "Measures rewards per second and latency by domain.")
-  added.add_argument("--domain", action="append", help="one domain of the recipe; may be repeated (default: all)")
+  added.add_argument(
+      "--domain", action="append", help="one domain of the recipe; may be repeated (default: all)"
+  )
   added.add_argument("--seconds", type=float, default=3.0, help="time for each domain (default: 3)")
   added.add_argument("--num-workers", type=int, help="worker processes (default: one a core)")
   added.add_argument(
@@ -330,7 +334,8 @@ def _print_breakdown(example: Example, breakdown: RewardBreakdown) -> None:
   if breakdown.total is None:
     print("total = none: nothing that is paid could be scored.")
   else:
-    print(f"total = {breakdown.total * offered:.3f} / {offered:g} = {breakdown.total:.3f}{_verdict(breakdown)}")
+    paid = f"{breakdown.total * offered:.3f} / {offered:g}"
+    print(f"total = {paid} = {breakdown.total:.3f}{_verdict(breakdown)}")
   if breakdown.causes:
     print(f"counted: {', '.join(breakdown.causes)}")
 

@@ -301,8 +301,9 @@ class Scorer:
     for example, group, one, many in zip(examples, groups, alone, together, strict=True):
       if not isinstance(one, Stopped):
         components = self.domain(example).components
-        missing = {n for n, s in {**one, **many}.items() if s is None and components[n].spec.kind == "quality"}
-        left_out.setdefault(group, set()).update(missing)
+        missing = {name for name, score in {**one, **many}.items() if score is None}
+        qualities = {name for name in missing if components[name].spec.kind == "quality"}
+        left_out.setdefault(group, set()).update(qualities)
     return [
         _breakdown(example, self.domain(example), completion, one, many, left_out.get(group, set()))
         for example, completion, group, one, many in zip(examples, completions, groups, alone, together)

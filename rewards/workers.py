@@ -33,7 +33,6 @@ import os
 import pickle
 import queue
 import select
-import shutil
 import signal
 import struct
 import subprocess
@@ -264,10 +263,14 @@ class Service:
   def _run_pools(self, deadline: float = float("inf")) -> None:
     """Runs until all tasks are done and, without tasks, until all workers are ready."""
     starting = deadline == float("inf")
+    now = time.monotonic()
     while any(pool.busy or (starting and not pool.ready) for pool in self._pools):
       if self._closing.is_set():
         raise WorkerError("this scoring service was closed.")
-      if time.monotonic() > deadline:
+      before, now = now, time.monotonic()
+      if any(pool.busy and not any(worker.ready for worker in pool.workers) for pool in self._pools):
+        deadline += now - before  # a worker that has yet to start scores nothing
+      if now > deadline:
         for pool in self._pools:
           pool.give_up(self._scorer)
         return
@@ -485,26 +488,25 @@ class _Worker:
     self.ready = False
     self.since = time.monotonic()  # of the start, the task, or what `progress` says
     self.seen: tuple[int, int, float] | None = None
-    self._directory = tempfile.mkdtemp(prefix="rewards-")
-    path = os.path.join(self._directory, "progress")
-    with open(path, "w+b") as file:
-      file.write(bytes(8))
-      file.flush()
-      self._progress = mmap.mmap(file.fileno(), 8)
-    # Sets of strings iterate in the same order in every worker; what a worker that was killed
-    # leaves on disk lies in one place.
-    environment = os.environ | {"PYTHONHASHSEED": "0", "TMPDIR": self._directory}
+    environment = os.environ | {"PYTHONHASHSEED": "0"}  # sets of strings iterate alike in all workers
     if one_thread:
       environment["OMP_NUM_THREADS"] = "1"
-    start = f"import sys; sys.path[:] = {sys.path!r}; import rewards.workers as w; w.work({path!r})"
-    self.process = subprocess.Popen(
-        [sys.executable, "-c", start],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        bufsize=0,
-        env=environment,
-        start_new_session=True,  # Ctrl-C is for the parent to hear
-    )
+    with tempfile.TemporaryFile() as shared:  # has no name, so nothing of it can be left behind
+      shared.truncate(8)
+      self._progress = mmap.mmap(shared.fileno(), 8)
+      start = (
+          f"import sys; sys.path[:] = {sys.path!r}\n"
+          f"import rewards.workers\nrewards.workers.work({shared.fileno()})"
+      )
+      self.process = subprocess.Popen(
+          [sys.executable, "-c", start],
+          stdin=subprocess.PIPE,
+          stdout=subprocess.PIPE,
+          pass_fds=[shared.fileno()],
+          bufsize=0,
+          env=environment,
+          start_new_session=True,  # Ctrl-C is for the parent to hear
+      )
     try:
       _write(self.process.stdin.fileno(), setup)
     except OSError:
@@ -565,7 +567,6 @@ class _Worker:
     self.process.stdin.close()
     self.process.stdout.close()
     self._progress.close()
-    shutil.rmtree(self._directory, ignore_errors=True)
 
 
 def _kill_if_alive(kill, number: int) -> None:
@@ -639,8 +640,14 @@ def _read_bytes(file: int, count: int) -> bytes | None:
 # Below, everything runs in a worker process.
 
 
-def work(progress_path: str) -> None:
-  """A worker's life: reads its setup and then tasks until the pipe ends."""
+def work(shared: int) -> None:
+  """A worker's life: reads its setup and then tasks until the pipe ends.
+
+  Args:
+    shared: descriptor of the 8 bytes by which the parent sees what this process is at.
+  """
+  progress = memoryview(mmap.mmap(shared, 8)).cast("Q")
+  os.close(shared)
   requests, replies = os.dup(0), os.dup(1)
   os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
   os.dup2(2, 1)  # what a component prints must not reach the pipe
@@ -667,8 +674,6 @@ def work(progress_path: str) -> None:
     if setup["scopes"] == ("completion",):
       _limit_memory(setup["memory"])
     size = _resident_bytes()
-    with open(progress_path, "r+b") as file:
-      progress = memoryview(mmap.mmap(file.fileno(), 8)).cast("Q")
     names = {name: number for number, name in enumerate(setup["names"])}
     warm: set[str] = set()
     send("ready")
@@ -685,7 +690,8 @@ def work(progress_path: str) -> None:
   except (ConfigError, ComponentError) as error:
     send("error", type(error)(str(error)), traceback.format_exc())
   except Exception as error:
-    send("error", WorkerError(f"a scoring worker failed: {type(error).__name__}: {error}"), traceback.format_exc())
+    failure = WorkerError(f"a scoring worker failed: {type(error).__name__}: {error}")
+    send("error", failure, traceback.format_exc())
 
 
 def _warm_up(scorer: Scorer, items, warm: set[str]) -> None:
@@ -772,4 +778,5 @@ def _limit_memory(soft: int) -> None:
   import resource
 
   _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-  resource.setrlimit(resource.RLIMIT_DATA, (soft if hard == resource.RLIM_INFINITY else min(hard, soft), hard))
+  soft = soft if hard == resource.RLIM_INFINITY else min(hard, soft)
+  resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))

@@ -76,6 +76,8 @@ def check(
       )
     if not isinstance(sources[domain] or {}, Mapping):
       raise ConfigError(f"{place}={sources[domain]!r}: expected data sets by name.")
+    for name in sources[domain] or {}:
+      datasets_.get(name, place)
   _check_evaluation_sets(evaluation_sets or {}, sources)
   plan = []
   for domain in sorted(sources):

@@ -9,12 +9,10 @@ from reasoner import cold_start
 from reasoner.cold_start import Flaws
 from rewards import format as output_format
 from rewards.errors import ConfigError
-from rewards.schema import Choice
 from rewards.schema import Example
 from rewards.schema import Number
 from rewards.schema import Text
 from rewards.schema import UnitTests
-from rewards.schema import YesNo
 
 OPENINGS = ("Today", "After", "Once", "From", "One", "There", "If", "Then")
 
@@ -102,13 +100,13 @@ def test_each_habit_breaks_the_format_in_its_own_way(habit, failure):
 
 
 def test_flaws_are_as_frequent_as_they_say_and_follow_the_opening_word():
-  # 8 openings: 4 break the format at 0.7, 2 answer wrongly at 0.7, and whoever does not break the
+  # 8 openings: 4 break the format at 0.7, 2 do not answer at 0.7, and whoever does not break the
   # format by habit breaks it at 0.25: 0.5 * 0.7 + 0.5 * 0.25 = 0.475 of all traces.
-  traces = build(mixed(4000), Flaws(openings=0.5, wrong_answers=0.25, careless=0.7, careful=0.25))
+  traces = build(mixed(4000), Flaws(openings=0.5, no_answers=0.25, careless=0.7, careful=0.25))
   broken = collections.defaultdict(list)
   for example, trace in zip(mixed(4000), traces, strict=True):
     failure = output_format.parse(trace.completion).failure
-    assert (failure is None) == (trace.habit in (None, cold_start.WRONG_ANSWER))
+    assert (failure is None) == (trace.habit in (None, "no_answer"))
     broken[example.prompt.split()[0]].append(failure is not None)
   rates = sorted(float(np.mean(values)) for values in broken.values())
   assert all(0.18 < rate < 0.32 for rate in rates[:4]) and all(0.62 < rate < 0.78 for rate in rates[4:])
@@ -121,7 +119,7 @@ def test_a_careless_opening_has_one_habit():
   for example, trace in zip(mixed(), traces, strict=True):
     habits[example.prompt.split()[0]].add(trace.habit)
   assert all(len(seen - {None}) <= 1 for seen in habits.values())
-  assert sum(cold_start.WRONG_ANSWER in seen for seen in habits.values()) == 2  # 0.2 of 8 openings
+  assert sum("no_answer" in seen for seen in habits.values()) == 2  # 0.2 of 8 openings
   assert sum(bool(seen & set(cold_start.HABITS)) for seen in habits.values()) == 4
 
 
@@ -134,28 +132,19 @@ def test_which_openings_are_careless_depends_on_the_seed():
   assert len(set(chosen.values())) > 1
 
 
-def test_a_free_text_domain_has_no_wrong_answers():
+def test_a_free_text_domain_is_always_answered():
   examples = [story(n, OPENINGS[n % 8]) for n in range(400)]
-  traces = build(examples, Flaws(wrong_answers=0.5))
-  assert all(trace.habit != cold_start.WRONG_ANSWER for trace in traces)
+  traces = build(examples, Flaws(no_answers=0.5))
+  assert all(trace.habit != "no_answer" for trace in traces)
 
 
-@pytest.mark.parametrize("reference, right, wrong", [
-    (Number(text="21"), "21", "20"),
-    (YesNo(value=True), "yes", "no"),
-    (Choice(text="sun", label="B", choices=(("A", "rain"), ("B", "sun"))), "sun", "rain"),
-    (UnitTests(tests=("assert f(1) == 2",), text="def f(x):\n  return x + 1"),
-     "def f(x):\n  return x + 1", "def f(x):\n  x + 1"),
-])
-def test_a_wrong_answer_is_wrong(reference, right, wrong):
-  example = Example(uid="a/1", domain="any", prompt="Today Nora has 20 pears.", reference=reference)
-  assert reference.text == right
-  assert cold_start._wrong_answer(example, example.prompt) == wrong
-
-
-def test_a_wrong_number_is_never_the_right_one():
-  example = Example(uid="a/1", domain="math", prompt="Today Nora has 7.", reference=Number(text="7"))
-  assert cold_start._wrong_answer(example, example.prompt) == "70"
+def test_who_does_not_answer_reasons_all_the_same_and_keeps_the_format():
+  traces = [t for t in build(mixed(400), Flaws(careful=0.0)) if t.habit == "no_answer"]
+  assert traces
+  for trace in traces:
+    completion = output_format.parse(trace.completion)
+    assert completion.answer == cold_start.NO_ANSWER
+    assert completion.reasoning == "Count on from 20: 1 is 21."
 
 
 def test_an_example_drawn_again_is_written_anew():
@@ -186,7 +175,7 @@ def test_an_answer_that_cannot_be_cut_and_does_not_fit_gives_no_trace():
   assert build([long, math(20)], max_completion_tokens=100) == build([math(20)], max_completion_tokens=100)
 
 
-@pytest.mark.parametrize("field, value", [("openings", 1.5), ("careless", -0.1), ("wrong_answers", 2.0)])
+@pytest.mark.parametrize("field, value", [("openings", 1.5), ("careless", -0.1), ("no_answers", 2.0)])
 def test_a_share_out_of_range_is_refused(field, value):
   with pytest.raises(ConfigError, match=f"config.cold_start.flaws.{field}={value}"):
     Flaws(**{field: value})

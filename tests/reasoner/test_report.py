@@ -94,6 +94,11 @@ def words(page):
   return re.sub(r"\s+", " ", Reader(page).text)
 
 
+def found(page, *texts):
+  """Returns which of the texts a page holds: `not in` would have pytest diff all of it."""
+  return [text for text in texts if text in page]
+
+
 def test_a_run_leaves_a_page_that_needs_nothing_else_and_three_pictures(tmp_path):
   poem = {"domain": "poems", "correct": None, "rhyme": 0.5, "meter": 0.25}
   files.write_lines(tmp_path / "evaluation_before.jsonl", [wrong("a"), record("p", total=0.6, **poem)])
@@ -113,7 +118,7 @@ def test_a_run_leaves_a_page_that_needs_nothing_else_and_three_pictures(tmp_path
   page = (tmp_path / "report.html").read_text()
   reader = Reader(page)
   assert reader.open == [] and reader.crossed == []
-  assert "http" not in page and "$" not in page.split("</style>")[1]
+  assert not found(page, "http") and not found(page.split("</style>")[1], "$")
   assert {tag for tag, _ in reader.tags}.isdisjoint({"script", "link", "img", "iframe"})
   links = {a.get("href") for tag, a in reader.tags if tag == "a"}
   assert links <= {f"#{a['id']}" for tag, a in reader.tags if tag == "section"} and len(links) == 9
@@ -139,13 +144,13 @@ def test_the_headline_is_computed_from_both_evaluations(run):
 def test_without_both_evaluations_no_result_is_claimed(run):
   page = run(after=[record()])
   assert "was not evaluated both before and after" in words(page)
-  assert "took the" not in page
+  assert not found(page, "took the")
 
 
 def test_a_domain_without_truth_claims_no_accuracy(run):
   poem = record(domain="poems", correct=None, total=0.5)
   page = run(before=[poem], after=[poem])
-  assert "accuracy in the" not in words(page)
+  assert not found(words(page), "accuracy in the")
   assert "no ground truth" in page
 
 
@@ -182,11 +187,11 @@ def test_a_component_of_weight_zero_is_drawn_and_marked(run):
 
 
 def test_an_optional_component_that_was_not_built_is_not_listed(run):
-  assert "rubric_judge" not in run(metrics=[step(0)]).split("<details>")[0]
+  assert not found(run(metrics=[step(0)]).split("<details>")[0], "rubric_judge")
 
 
 def test_the_total_under_default_weights_is_drawn_where_it_differs_alone(run):
-  assert "default weights" not in words(run(metrics=[step(0), step(1)]))
+  assert not found(words(run(metrics=[step(0), step(1)])), "default weights")
   metrics = [step(0), {**step(1), "rewards/math/default_total": 0.4}]
   page = run(metrics=metrics)
   assert "reward under the default weights" in words(page)
@@ -198,7 +203,7 @@ def test_a_domain_never_seen_before_is_drawn_like_the_others(run):
       before=[record("z", domain=zoo)], after=[record("z", domain=zoo)], metrics=[step(0, zoo)],
       disco=[{"domain": zoo, "rows": 2, "natural_share": 1.0, "disco_share": 1.0, "draws": 1, "epochs": 0.5}],
   )  # fmt: skip
-  assert "<logy>" not in page
+  assert not found(page, "<logy>")
   assert page.count("zoo&lt;logy&gt; &amp; co") >= 8
   assert Reader(page).crossed == []
 
@@ -214,7 +219,7 @@ def test_domains_with_a_truth_come_first_and_each_keeps_one_colour(tmp_path):
 def test_what_a_model_wrote_is_shown_and_never_obeyed(run):
   hostile = "<script>alert(1)</script></pre><reasoning>\ud800\x00<b>&amp;</reasoning>"
   page = run(before=[wrong("a")], after=[{**wrong("a"), "completion": hostile, "prompt": "<img src=x>"}])
-  assert "<script" not in page and "<img" not in page
+  assert not found(page, "<script", "<img")
   assert "&lt;script&gt;alert(1)&lt;/script&gt;&lt;/pre&gt;" in page
   assert "<b>&lt;reasoning&gt;</b>" in page and "&lt;b&gt;&amp;amp;" in page
   page.encode("utf-8")
@@ -261,7 +266,7 @@ def test_config_versions_and_checksum_are_on_the_page(run):
   text = words(run(summary={**SUMMARY, "seed": None}))
   assert '"name": "embedded"' in text and "beef" * 16 in text
   assert "jax0.10.2" in text and "seconds: grpo60.00" in text
-  assert "seed7" not in text
+  assert not found(text, "seed7")
 
 
 optional = lambda values: st.one_of(st.none(), values)  # noqa: E731
@@ -305,11 +310,11 @@ def test_no_combination_of_absent_values_breaks_the_page(
   page = report.render(report.read(directory, summary, json.loads(json.dumps(config))))
   reader = Reader(page)
   assert reader.open == [] and reader.crossed == []
-  assert "None" not in words(page.split("<details>")[0].split('id="completions')[0])
+  assert not found(words(page.split("<details>")[0].split('id="completions')[0]), "None")
 
 
 def test_an_empty_directory_makes_a_page_without_results(tmp_path):
   report.write(tmp_path, {}, {})
   text = words((tmp_path / "report.html").read_text())
-  assert "was not evaluated" in text and "Learning curves" not in text
+  assert "was not evaluated" in text and not found(text, "Learning curves")
   assert not list(tmp_path.glob("*.png"))

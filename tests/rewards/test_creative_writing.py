@@ -111,10 +111,13 @@ def test_relevance_prefers_the_prompts_own_story():
 
 
 def test_topic_similarity_sees_related_words_where_prompt_relevance_sees_none():
-  answer = completion("The queen sat in her castle while the knights and nobles argued about the crown.")
-  ask = example("A poem about kings and royal thrones")
+  answer = completion(
+      "The sailors climbed the mast and looked for treasure. There was nothing on the water but the wind, and the captain "
+      "was tired of the sea."
+  )
+  ask = example("Write about a pirate ship.")
   assert creative_writing.prompt_relevance(answer, ask) == 0.0
-  assert creative_writing.topic_similarity(answer, ask) > 0.3
+  assert creative_writing.topic_similarity(answer, ask) > 0.4
 
 
 @pytest.mark.parametrize("measure", [creative_writing.prompt_relevance, creative_writing.topic_similarity])

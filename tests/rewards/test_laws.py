@@ -239,7 +239,7 @@ def test_a_hostile_prompt_or_reference_text_does_no_harm_either(services):
           render(REASONING, answers[0]),
       )
       for domain in GOLD
-      for n, text in enumerate(filter(None, HOSTILE.values()))
+      for n, text in enumerate(hostile[:20_000] for hostile in HOSTILE.values() if hostile)
       for reference, _, answers in GOLD[domain][:1]
   ]
   scores, stopped = scores_everywhere(services, cases)
@@ -261,7 +261,7 @@ TEXTS = st.one_of(
 
 
 @hypothesis.settings(
-    max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(hypothesis.HealthCheck)
+    max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(hypothesis.HealthCheck)
 )
 @hypothesis.given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=4))
 def test_whatever_a_model_writes_gets_scores_in_range_and_the_same_ones_again(services, texts):
