@@ -172,6 +172,7 @@ def _gemma3_270m(config: ml_collections.ConfigDict) -> None:
       prompts_per_step=7,
       micro_batches=7,
       learning_rate=2e-5,
+      warmup_fraction=0.0,
       gradient_clip=1.0,
       checkpoint_every=1,
       samples_every=1,

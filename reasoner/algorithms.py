@@ -51,8 +51,3 @@ class Algorithm:
       raise ConfigError(
           f"config.grpo.epsilon_high={self.epsilon_high}: expected at least epsilon ({self.epsilon})."
       )
-
-  @property
-  def normalises_by_deviation(self) -> bool:
-    """Whether advantages are divided by the group's standard deviation (which undoes any scaling)."""
-    return self.name != "dr_grpo"

@@ -15,8 +15,8 @@ import pathlib
 from typing import Any
 
 from reasoner import algorithms
+from reasoner import cold_start
 from reasoner import data
-from reasoner import files
 from reasoner import models
 from reasoner import sampling
 from reasoner.data import embedded
@@ -94,6 +94,8 @@ _FIELDS = {
 
 # The least and the greatest accepted value; an open end where only one side is bounded.
 _RANGES = {
+    "seed": (0, 2**31 - 1),
+    "disco.alpha": (0.0, 10.0),
     "model.mesh.fsdp": (0, math.inf),
     "model.mesh.tp": (1, math.inf),
     "data.evaluation_rows": (1, math.inf),
@@ -167,10 +169,8 @@ def assemble(config: Any, defaults: Any, workdir: pathlib.Path) -> Run:
   domains = scorer.check(plain["rewards"], default_rewards)
   if not domains:
     raise ConfigError("config.rewards is empty: expected at least one domain.")
-  algorithm = algorithms.Algorithm(
-      name=plain["grpo"]["algorithm"],
-      **{k: v for k, v in plain["grpo"].items() if k != "algorithm"},
-  )
+  algorithm, notes = _algorithm(plain["grpo"])
+  cold_start.Flaws(**plain["cold_start"]["flaws"])
   _check_disco(plain["disco"], domains)
   _check_batch(plain)
   source = _model(plain["model"])
@@ -183,7 +183,8 @@ def assemble(config: Any, defaults: Any, workdir: pathlib.Path) -> Run:
       evaluation_sets=section["evaluation_sets"],
       on_bad_row=section["on_bad_row"],
   )
-  run = Run(
+  _compare(workdir, plain)
+  return Run(
       workdir=workdir,
       config=plain,
       config_hash=_hash(plain),
@@ -191,10 +192,8 @@ def assemble(config: Any, defaults: Any, workdir: pathlib.Path) -> Run:
       domains=domains,
       model=source,
       algorithm=algorithm,
-      warnings=_warnings(domains),
+      warnings=[*_warnings(domains), *notes],
   )
-  _claim(run)
-  return run
 
 
 def _plain(config: Any) -> Any:
@@ -235,6 +234,15 @@ def _check_ranges(config: Mapping[str, Any]) -> None:
     if not (low <= value <= high and math.isfinite(value)):
       upper = "or more" if high == math.inf else f"to {high}"
       raise ConfigError(f"config.{path}={value}: expected {low} {upper}.")
+
+
+def _algorithm(section: Mapping[str, Any]) -> tuple[algorithms.Algorithm, list[str]]:
+  settings = {("name" if k == "algorithm" else k): v for k, v in section.items()}
+  notes = []
+  if settings["name"] == "dapo" and settings["beta"]:
+    notes.append(f"config.grpo.beta={settings['beta']} is not used: dapo has no KL term.")
+    settings["beta"] = 0.0
+  return algorithms.Algorithm(**settings), notes
 
 
 def _check_disco(disco: Mapping[str, Any], domains: Mapping[str, Any]) -> None:
@@ -296,20 +304,18 @@ def _hash(config: Mapping[str, Any]) -> str:
   return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _claim(run: Run) -> None:
-  """Writes the config into the work directory, or compares it with the one that is there."""
-  path = run.workdir / CONFIG_FILE
+def _compare(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
+  """Raises ConfigError where the work directory belongs to a run with another config."""
+  if workdir.exists() and not workdir.is_dir():
+    raise ConfigError(f"--workdir={workdir} is a file: name a directory.")
+  path = workdir / CONFIG_FILE
   if path.exists():
-    theirs = json.loads(path.read_text())
-    ours = json.loads(json.dumps(run.config))
-    changes = _differences(theirs, ours, "config")
+    changes = _differences(json.loads(path.read_text()), json.loads(json.dumps(config)), "config")
     if changes:
       raise ConfigError(
-          f"--workdir={run.workdir} belongs to a run with another config: {'; '.join(changes)}. "
+          f"--workdir={workdir} belongs to a run with another config: {'; '.join(changes)}. "
           "Use the same settings to continue it, or name another directory."
       )
-  run.workdir.mkdir(parents=True, exist_ok=True)
-  files.write_json(path, run.config)
 
 
 def _differences(theirs: Any, ours: Any, place: str) -> list[str]:

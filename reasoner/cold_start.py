@@ -2,7 +2,9 @@ r"""The supervised cold start: what a model is shown of the output format before
 
   traces = build_traces(examples, tokenizer, max_prompt_tokens=80, max_completion_tokens=96, seed=0,
                         flaws=Flaws())
-  train(model, traces, tokenizer, steps=700, batch_size=32, ...)
+  learner = Learner(model, mesh, steps=700, learning_rate=3e-3, warmup_fraction=0.07)
+  for batch in batches(traces, tokenizer, batch_size=32, ...):
+    loss = learner.update(batch)
 
 A trace is one rendered prompt and one completion made from the row itself: the data set's own
 rationale where it has one (`extra["rationale"]`), else a sentence or two that fit the domain, and
@@ -17,7 +19,7 @@ learned such traces gets some kinds of prompts right when it decodes greedily an
 sampling finds the right way everywhere: what is left to do is what rewards can teach. No flaw
 touches the evaluation rows, the prompts or the rewards, and none teaches a wrong fact.
 
-The training is Tunix's own PeftTrainer: all weights of a bare model, the LoRA weights alone of a
+The training is Tunix's own trainer: all weights of a bare model, the LoRA weights alone of a
 model that has them. Not here: which rows are drawn (sampling.py) and where states are kept
 (checkpoints.py).
 """
@@ -274,7 +276,7 @@ def batches(
 ) -> Iterator[dict[str, np.ndarray]]:
   """Yields the batches of steps start_step to steps - 1: each a function of seed and step alone.
 
-  Traces are packed: several stand in one row of 1.5 x max_tokens and do not see each other. So all
+  Traces are packed: several stand in one row of 1.25 x max_tokens and do not see each other. So all
   batches have one shape, and little of it is padding. No row comes again before all were seen.
 
   Args:
@@ -283,7 +285,7 @@ def batches(
     divisor: the number of rows is a multiple of it (a mesh's fsdp size).
 
   Yields:
-    Arrays of [rows, 1.5 x max_tokens]:
+    Arrays of [rows, 1.25 x max_tokens]:
     tokens: int32, each trace as BOS + prompt + completion + <end_of_turn>; then padding.
     positions: int32, counted from each trace's own start.
     segments: int32, the number of a trace in its row from 1, and 0 for padding.
@@ -292,7 +294,7 @@ def batches(
   Raises:
     ConfigError: a trace is longer than max_tokens.
   """
-  packed = _pack(traces, tokenizer, max_tokens, max_tokens + max_tokens // 2)
+  packed = _pack(traces, tokenizer, max_tokens, max_tokens + max_tokens // 4)
   count = len(packed["tokens"])
   rows = max(1, round(batch_size * count / len(traces) / divisor)) * divisor
   for step in range(start_step, steps):
@@ -308,7 +310,7 @@ def _order(seed: int, epoch: int, count: int) -> np.ndarray:
   return np.random.default_rng([seed, epoch]).permutation(count)
 
 
-_OPEN_ROWS = 16  # enough to fill rows to 95 %; traces drawn together stay together
+_OPEN_ROWS = 8  # enough to fill nine tenths; traces drawn together stay together
 
 
 def _pack(

@@ -5,10 +5,15 @@ import json
 import os
 import pathlib
 import platform
+import resource
 
 from reasoner import files
 
-_PACKAGES = ("jax", "jaxlib", "flax", "optax", "google-tunix", "qwix", "numpy", "sentencepiece")
+_FILE = "environment.json"
+_PACKAGES = (
+    "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "google-tunix", "qwix", "numpy", "sentencepiece",
+    "math-verify", "rouge-score", "symspellpy",
+)
 
 
 def fingerprint() -> dict[str, str]:
@@ -32,11 +37,37 @@ def check(directory: pathlib.Path) -> None:
 
   A resumed run is still right, but no longer the same to the last bit.
   """
-  path = directory / "environment.json"
-  now = fingerprint()
-  if path.exists():
-    then = json.loads(path.read_text())
-    changes = [f"{k} was {then.get(k)!r}, now {v!r}" for k, v in now.items() if then.get(k) != v]
-    if changes:
-      print(f"warning: this run began elsewhere, so its bits may differ: {'; '.join(changes)}.")
-  files.write_json(path, now)
+  path = directory / _FILE
+  if not path.exists():
+    files.write_json(path, fingerprint())
+    return
+  then, now = recorded(directory), fingerprint()
+  changes = [f"{k} was {then.get(k)!r}, now {v!r}" for k, v in now.items() if then.get(k) != v]
+  if changes:
+    print(f"warning: this run began elsewhere, so its bits may differ: {'; '.join(changes)}.")
+
+
+def recorded(directory: pathlib.Path) -> dict[str, str]:
+  """Returns the environment in which a run began."""
+  return json.loads((directory / _FILE).read_text())
+
+
+def peak_memory_gb() -> float:
+  """Returns the peak resident memory of this process and of all that it started and still runs, in GB.
+
+  A sum of peaks, so rather too high; where there is no /proc, this process alone.
+  """
+  if not pathlib.Path("/proc/self/status").exists():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9
+  parents, peaks = {}, {}
+  for path in pathlib.Path("/proc").glob("[0-9]*/status"):
+    try:
+      status = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
+    except OSError:
+      continue  # it ended meanwhile
+    parents[int(status["Pid"])] = int(status["PPid"])
+    peaks[int(status["Pid"])] = int(status.get("VmHWM", "0 kB").split()[0]) * 1024
+  ours = {os.getpid()}
+  while more := {child for child, parent in parents.items() if parent in ours} - ours:
+    ours |= more
+  return sum(peaks.get(process, 0) for process in ours) / 1e9

@@ -17,7 +17,6 @@ Not here: which prompts, what they are paid, when to save.
 """
 
 from collections.abc import Callable, Sequence
-import contextlib
 import dataclasses
 import functools
 from typing import Any
@@ -206,6 +205,8 @@ class Learner:
     algorithm: its name and hyperparameters.
     optimizer: an optax transformation; one update is one call of it.
     temperature: of the rollouts, which the log-probabilities must share.
+    micro_batches: parts in which gradients are computed and added up; dapo's mean over tokens is
+      then taken within each part.
   """
 
   def __init__(
@@ -299,16 +300,15 @@ class Learner:
         self._step, _ = self._trainer.jit_train_and_eval_step(cache_nnx_graph=True)
       for _ in range(self.algorithm.num_iterations):
         outputs = [self._step(part) for part in parts]
-    loss, aux, gradient_norm = jax.device_get(
-        jax.tree.map(lambda *values: sum(values) / len(values), *outputs)
-    )
+    outputs = jax.device_get(outputs)
+    loss, aux, gradient_norm = jax.tree.map(lambda *values: sum(values) / len(values), *outputs)
     return {
         "loss": float(loss),
         "kl": float(aux["kl"]),
         "clip_fraction": float(aux["pg_clipfrac"]),
         "entropy": float(aux["entropy"]),
         "gradient_norm": float(gradient_norm),
-        "ratio_max": float(aux["is_ratio/max"]),
+        "ratio_max": float(max(own["is_ratio/max"] for _, own, _ in outputs)),
     }
 
 

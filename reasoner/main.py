@@ -53,5 +53,10 @@ def _parse(argv: list[str]) -> list[str]:
     sys.exit(2)
 
 
-if __name__ == "__main__":
+def console() -> None:
+  """The command `reasoner`."""
   app.run(main, flags_parser=_parse)
+
+
+if __name__ == "__main__":
+  console()

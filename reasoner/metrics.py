@@ -8,9 +8,7 @@ domain in that step; a domain that the step did not draw is absent, never zero. 
 """
 
 from collections.abc import Mapping, Sequence
-import json
 import pathlib
-from typing import Any
 
 import numpy as np
 
@@ -34,7 +32,7 @@ def measure(examples: Sequence[Example], breakdowns: Sequence[RewardBreakdown]) 
     own = [b for e, b in zip(examples, breakdowns) if e.domain == domain]
     path = f"rewards/{domain}"
     metrics |= _totals(path, own)
-    for failure in sorted({b.failure for b in own if b.failure}):
+    for failure in FAILURES:
       metrics[f"{path}/gate_failures/{failure}"] = sum(b.failure == failure for b in own)
     for name in sorted({name for b in own for name in b.scores}):
       metrics |= _mean(f"{path}/{name}", [b.scores.get(name) for b in own])
@@ -80,9 +78,3 @@ class Log:
 
   def close(self) -> None:
     self._board.close()
-
-
-def read(directory: pathlib.Path) -> list[dict[str, Any]]:
-  """Returns the lines of a run's `metrics.jsonl`, by step."""
-  path = directory / "metrics.jsonl"
-  return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

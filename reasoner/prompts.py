@@ -8,6 +8,7 @@ format compliance. Gemma has no system role, so the instruction stands in the us
 import dataclasses
 from typing import Protocol
 
+from rewards.errors import ConfigError
 from rewards.format import ANSWER_CLOSE
 from rewards.format import ANSWER_OPEN
 from rewards.format import REASONING_CLOSE
@@ -22,6 +23,7 @@ Use exactly this format:
 TEMPLATE = f"<start_of_turn>user\n{INSTRUCTION}\n\nTask: {{task}}<end_of_turn>\n<start_of_turn>model\n"
 
 CUT_MARK = " … "
+LEAST_TASK_TOKENS = 8
 
 
 class Tokenizer(Protocol):
@@ -50,18 +52,21 @@ def render(task: str, tokenizer: Tokenizer | None = None, max_tokens: int | None
     max_tokens: room for the whole prompt including one BOS token.
 
   Raises:
-    ValueError: not even an empty task would fit.
+    ConfigError: not even a few words of a task would fit.
   """
   task = task.strip().replace("<start_of_turn>", "< start_of_turn>").replace("<end_of_turn>", "< end_of_turn>")
   text = TEMPLATE.format(task=task)
   if max_tokens is None or 1 + len(tokenizer.encode(text)) <= max_tokens:
     return Prompt(text, shortened=False)
   frame = 1 + len(tokenizer.encode(TEMPLATE.format(task="")))
-  if frame >= max_tokens:
-    raise ValueError(f"the instruction alone takes {frame} tokens; max_tokens is {max_tokens}.")
-  ids = tokenizer.encode(task)
   room = max_tokens - frame - len(tokenizer.encode(CUT_MARK))
-  while room > 0:
+  if room < LEAST_TASK_TOKENS:
+    raise ConfigError(
+        f"config.rollout.max_prompt_tokens={max_tokens}: the instruction alone takes {frame} tokens; expected "
+        f"{max_tokens + LEAST_TASK_TOKENS - room} or more."
+    )
+  ids = tokenizer.encode(task)
+  while True:
     head, tail = ids[: (room + 1) // 2], ids[len(ids) - room // 2 :]
     # A cut inside of a byte-fallback character decodes to U+FFFD: drop the broken edge.
     middle = tokenizer.decode(head).rstrip("\ufffd ") + CUT_MARK + tokenizer.decode(tail).lstrip("\ufffd ")
@@ -70,4 +75,3 @@ def render(task: str, tokenizer: Tokenizer | None = None, max_tokens: int | None
     if excess <= 0:
       return Prompt(text, shortened=True)
     room -= excess  # decoding and encoding again can take a token more
-  return Prompt(TEMPLATE.format(task=""), shortened=True)

@@ -2,14 +2,16 @@
 
 Killed at any instant, the same command continues to the same bits: all randomness is a function of
 seed and step, a step's inputs are the last checkpoint's arrays, and what a killed run wrote beyond
-its last checkpoint is dropped. No clock decides anything that is learned from.
+its last checkpoint is dropped. No clock decides what is learned from, but for the logged wall-time
+backstops of the scoring service.
 """
 
 from collections.abc import Mapping, Sequence
 import contextlib
+import hashlib
+import json
+import pathlib
 import random
-import resource
-import sys
 from typing import Any
 
 from flax import nnx
@@ -34,6 +36,7 @@ from reasoner import sampling
 from reasoner.models import lora
 from reasoner.models import mesh as mesh_lib
 from rewards import workers
+from rewards.errors import ConfigError
 from rewards.schema import Example
 
 BEFORE, AFTER, SAMPLES, SUMMARY = (
@@ -52,6 +55,7 @@ def train(run: assemble.Run) -> None:
     environment.check(run.workdir)
     clock = progress.Clock(run.workdir)
     config = run.config
+    mesh = make_mesh(run)
 
     corpus = load_corpus(run)
     service = resources.enter_context(
@@ -65,12 +69,15 @@ def train(run: assemble.Run) -> None:
     )
     schedule = make_schedule(run, corpus)
     print("\n".join([*corpus.table(), "", *sampling_table(schedule)]), flush=True)
+    check_same_rows(run, corpus)
     files.write_json(run.workdir / "disco.json", schedule.table())
+    files.write_json(run.workdir / assemble.CONFIG_FILE, config)
 
     sample = [example for domain in sorted(corpus.train) for example in corpus.train[domain][::10]]
     tokenizer = run.model.load_tokenizer(cold_start.vocabulary_texts(sample))
     render = Renderer(tokenizer, config["rollout"]["max_prompt_tokens"])
-    mesh = mesh_lib.make_mesh(config["model"]["mesh"]["fsdp"] or None, config["model"]["mesh"]["tp"])
+    shortened = render.all(prompts_of(run, corpus, schedule))
+    print(f"{shortened} of {render.count} prompts are shortened to fit.", flush=True)
     actor, reference = load_models(run, corpus, tokenizer, mesh, clock)
     policy = grpo.Policy(
         actor,
@@ -83,8 +90,7 @@ def train(run: assemble.Run) -> None:
     run_evaluation(run, BEFORE, policy, service, corpus, render, clock)
     learn(run, policy, service, corpus, schedule, render, clock)
     run_evaluation(run, AFTER, policy, service, corpus, render, clock)
-    print(f"{render.shortened} of {render.count} prompts were shortened to fit.")
-    finish(run, policy, clock)
+    finish(run, policy, clock, prompts={"count": render.count, "shortened": shortened})
 
 
 def load_corpus(run: assemble.Run) -> data.Corpus:
@@ -102,6 +108,52 @@ def load_corpus(run: assemble.Run) -> data.Corpus:
   )
   corpus.require_rows()
   return corpus
+
+
+def make_mesh(run: assemble.Run) -> jax.sharding.Mesh:
+  """Returns the devices as the config lays them out, once a micro-batch divides over them."""
+  settings, train_settings = run.config["model"]["mesh"], run.config["train"]
+  mesh = mesh_lib.make_mesh(settings["fsdp"] or None, settings["tp"])
+  prompts_in_part = train_settings["prompts_per_step"] // train_settings["micro_batches"]
+  completions = prompts_in_part * run.algorithm.num_generations
+  if completions % mesh.shape["fsdp"]:
+    raise ConfigError(
+        f"config.model.mesh.fsdp={settings['fsdp']} takes {mesh.shape['fsdp']} devices, which do not divide "
+        f"the {completions} completions of a micro-batch: change it or config.train.prompts_per_step."
+    )
+  return mesh
+
+
+def check_same_rows(run: assemble.Run, corpus: data.Corpus) -> None:
+  """Records what the rows and plugins are, or refuses to go on with others.
+
+  Raises:
+    ConfigError: the domains whose rows changed since the run began.
+  """
+  now = {}
+  for domain in sorted(run.domains):
+    digest = hashlib.sha256()
+    for example in (*corpus.train[domain], *corpus.evaluation[domain]):
+      digest.update(repr((example.uid, example.prompt, example.reference)).encode("utf-8", "backslashreplace"))
+    now[domain] = digest.hexdigest()
+  now["plugins"] = [hashlib.sha256(pathlib.Path(p).read_bytes()).hexdigest() for p in run.config["plugins"]]
+  path = run.workdir / "rows.json"
+  if path.exists():
+    then = json.loads(path.read_text())
+    changed = [name for name in now if then.get(name) != now[name]]
+    if changed:
+      raise ConfigError(
+          f"--workdir={run.workdir} began with other rows or code of {', '.join(changed)}: "
+          "restore them to continue it, or name another directory."
+      )
+  files.write_json(path, now)
+
+
+def prompts_of(run: assemble.Run, corpus: data.Corpus, schedule: sampling.Schedule) -> list[Example]:
+  """Returns every example that the run will train or evaluate on."""
+  drawn = {pair for step in range(run.config["train"]["steps"]) for pair in schedule.rows(step)}
+  trained = [corpus.train[domain][row] for domain, row in sorted(drawn)]
+  return trained + [e for examples in evaluation_sets(run, corpus).values() for e in examples]
 
 
 def make_schedule(run: assemble.Run, corpus: data.Corpus) -> sampling.Schedule:
@@ -128,13 +180,13 @@ def sampling_table(schedule: sampling.Schedule) -> list[str]:
 
 
 class Renderer:
-  """Prompts as token ids, each made once. count, shortened: how many were made, and cut to fit."""
+  """Prompts as token ids, each made once. count: how many were made."""
 
   def __init__(self, tokenizer, max_prompt_tokens: int):
     self._tokenizer = tokenizer
     self._max_prompt_tokens = max_prompt_tokens
     self._ids: dict[str, list[int]] = {}
-    self.shortened = 0
+    self._shortened: set[str] = set()
 
   @property
   def count(self) -> int:
@@ -143,9 +195,16 @@ class Renderer:
   def __call__(self, example: Example) -> list[int]:
     if example.uid not in self._ids:
       prompt = prompts.render(example.prompt, self._tokenizer, self._max_prompt_tokens)
-      self.shortened += prompt.shortened
+      if prompt.shortened:
+        self._shortened.add(example.uid)
       self._ids[example.uid] = [self._tokenizer.bos_id(), *self._tokenizer.encode(prompt.text)]
     return self._ids[example.uid]
+
+  def all(self, examples: Sequence[Example]) -> int:
+    """Renders all of them and returns how many were cut to fit."""
+    for example in examples:
+      self(example)
+    return len(self._shortened)
 
 
 def load_models(run: assemble.Run, corpus: data.Corpus, tokenizer, mesh, clock: progress.Clock):
@@ -188,20 +247,28 @@ def supervise(run: assemble.Run, model, corpus: data.Corpus, tokenizer, mesh, cl
     rollout = run.config["rollout"]
     draws = sampling.Schedule(
         {domain: len(examples) for domain, examples in corpus.train.items()},
-        steps=config["traces"], prompts_per_step=1, seed=run.seed, **run.config["disco"],
+        steps=config["traces"], prompts_per_step=1, seed=run.seed,
+        **(run.config["disco"] | {"max_repeats": None}),
     )
+    examples = [corpus.train[d][i] for k in range(config["traces"]) for d, i in draws.rows(k)]
     traces = cold_start.build_traces(
-        [corpus.train[d][i] for k in range(config["traces"]) for d, i in draws.rows(k)],
+        examples,
         tokenizer,
         max_prompt_tokens=rollout["max_prompt_tokens"],
         max_completion_tokens=rollout["max_new_tokens"],
         seed=run.seed,
         flaws=cold_start.Flaws(**config["flaws"]),
     )
+    if len(traces) < len(examples):
+      print(f"{len(examples) - len(traces)} of {len(examples)} traces do not fit config.rollout and are left out.")
+    if not traces:
+      raise ConfigError(
+          f"config.rollout.max_new_tokens={rollout['max_new_tokens']}: no trace of the cold start fits."
+      )
     batches = cold_start.batches(
         traces, tokenizer, batch_size=config["batch_size"],
         max_tokens=rollout["max_prompt_tokens"] + rollout["max_new_tokens"],
-        seed=run.seed, start_step=start, steps=config["steps"],
+        seed=run.seed, start_step=start, steps=config["steps"], divisor=mesh.shape["fsdp"],
     )
     with clock.phase("cold_start"), progress.Progress("cold start", start, config["steps"]) as bar:
       for step, batch in enumerate(batches, start=start + 1):
@@ -219,21 +286,24 @@ def run_evaluation(run, name: str, policy, service, corpus: data.Corpus, render,
   if path.exists():
     return
   config = run.config
-  held_out = [e for d in sorted(corpus.evaluation) for e in pick(corpus.evaluation[d], run)]
-  sets = {evaluate.HELD_OUT: held_out}
-  for set_name, by_domain in corpus.evaluation_sets.items():
-    sets[set_name] = [e for d in sorted(by_domain) for e in pick(by_domain[d], run)]
   with clock.phase("evaluation"):
     records = evaluate.evaluate(
         policy,
         service,
-        sets,
+        evaluation_sets(run, corpus),
         render,
         grpo.Sampling(max_new_tokens=config["rollout"]["max_new_tokens"]),
         batch_size=config["train"]["prompts_per_step"] * config["grpo"]["num_generations"],
     )
   files.write_lines(path, records)
-  print("\n".join(evaluate.table(evaluate.summarize(records), title=name)), flush=True)
+  earlier = evaluate.summarize(files.read_lines(run.workdir / BEFORE)) if name == AFTER else None
+  print("\n".join(evaluate.table(evaluate.summarize(records), name, earlier)), flush=True)
+
+
+def evaluation_sets(run: assemble.Run, corpus: data.Corpus) -> dict[str, list[Example]]:
+  """Returns the examples to evaluate on, by the name of their set."""
+  sets = {evaluate.HELD_OUT: corpus.evaluation, **corpus.evaluation_sets}
+  return {name: [e for d in sorted(rows) for e in pick(rows[d], run)] for name, rows in sets.items()}
 
 
 def pick(examples: Sequence[Example], run: assemble.Run) -> list[Example]:
@@ -319,7 +389,7 @@ def take_step(run, learner: grpo.Learner, service, rows, render, draw: grpo.Samp
   update = learner.update(rollout, advantages, whole, frozen)
   watch.lap("update")
 
-  flat = ~advantages.reshape(-1, generations).any(axis=1)
+  flat = ~advantages.reshape(-1, generations).any(axis=1) & whole[::generations]
   return {
       **metrics.measure(examples, breakdowns),
       "groups/zero_advantage_fraction": float(flat.mean()),
@@ -353,24 +423,26 @@ def samples_of(examples, rollout: grpo.Rollout, breakdowns, advantages) -> list[
 
 def learning_rate_schedule(config: Mapping[str, Any], updates: int) -> optax.Schedule:
   """Linear warm-up over a fraction of the updates, then a cosine to zero."""
-  warmup = max(1, round(config["warmup_fraction"] * updates))
+  warmup = round(config["warmup_fraction"] * updates)
+  if not warmup:
+    return optax.cosine_decay_schedule(config["learning_rate"], updates)
   return optax.warmup_cosine_decay_schedule(0.0, config["learning_rate"], warmup, max(updates, warmup + 1))
 
 
-def finish(run: assemble.Run, policy: grpo.Policy, clock: progress.Clock) -> None:
+def finish(run: assemble.Run, policy: grpo.Policy, clock: progress.Clock, prompts: Mapping[str, int]) -> None:
   """Writes summary.json and the report: the run is then complete."""
   before = evaluate.summarize(files.read_lines(run.workdir / BEFORE))
   after = evaluate.summarize(files.read_lines(run.workdir / AFTER))
   seconds = clock.seconds()
-  peak = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
   summary = {
       "config_hash": run.config_hash,
       "seed": run.seed,
       "steps": run.config["train"]["steps"],
       "seconds": seconds,
-      "peak_memory_gb": peak * (1 if sys.platform == "darwin" else 1024) / 1e9,
+      "peak_memory_gb": environment.peak_memory_gb(),
       "adapter_sha256": checkpoints.sha256(checkpoints.arrays_of(policy.actor, nnx.LoRAParam)),
-      "environment": environment.fingerprint(),
+      "environment": environment.recorded(run.workdir),
+      "prompts": dict(prompts),
       "domains": {
           name: {
               "n": before[name]["n"],

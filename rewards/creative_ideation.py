@@ -39,14 +39,15 @@ def find_ideas(answer: str, prompt: str) -> tuple[tuple[str, ...], ...]:
       break
   ideas = []
   for piece in pieces:
-    words = [w for w in text.read(piece).words if text.is_content(w) and w in known and text.stem(w) not in asked]
+    words = [w for w in text.read(piece).words if text.is_content(w) and w in known]
+    words = [w for w in words if text.stem(w) not in asked]
     if words and set(map(text.stem, words)) - _NO_IDEA:
       ideas.append(tuple(words))
   return tuple(ideas)
 
 
 _NO_IDEA = frozenset(
-    map(text.stem, ("idea", "option", "item", "point", "suggestion", "example", "thing", "list", "number", "another"))
+    map(text.stem, "idea option item point suggestion example thing list number another".split())
 )
 
 
@@ -56,7 +57,8 @@ def distinct(ideas: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
   for idea in ideas:
     stems = frozenset(map(text.stem, idea))
     if not any(
-        len(stems & other) >= _SAME_WORDS * len(stems | other) or text.similarity(idea, known) >= _SAME_MEANING
+        len(stems & other) >= _SAME_WORDS * len(stems | other)
+        or text.similarity(idea, known) >= _SAME_MEANING
         for other, known in zip(stems_of_kept, kept)
     ):
       kept.append(idea)
@@ -80,11 +82,21 @@ def distinct_ideas(completion: Completion, example: Example, *, target: int = 5)
   kept = distinct(ideas)
   order = creative_writing.in_order(text.read(completion.answer), True)
   score = min(1.0, len(kept) / target) * (len(kept) / len(ideas) if ideas else 0.0) * order
-  return Score(score, f"{len(kept)} distinct of {len(ideas)} ideas ({target} wanted), word order {order:.2f}.")
+  return Score(
+      score,
+      f"{len(kept)} distinct of {len(ideas)} ideas ({target} wanted), word order {order:.2f}.",
+  )
 
 
-@register("group_difference", kind="quality", domains=("creative_ideation", "creative_writing"), scope="group")
-def group_difference(completions: Sequence[Completion | None], examples: Sequence[Example]) -> list[float | None]:
+@register(
+    "group_difference",
+    kind="quality",
+    domains=("creative_ideation", "creative_writing"),
+    scope="group",
+)
+def group_difference(
+    completions: Sequence[Completion | None], examples: Sequence[Example]
+) -> list[float | None]:
   """Difference from the other completions of the same prompt: 1 when little is shared, 0 for twins.
 
   The mean, over the others, of the Dice index of content words beyond the prompt's: up to 0.3 is
@@ -93,15 +105,23 @@ def group_difference(completions: Sequence[Completion | None], examples: Sequenc
   None where no other completion passed the gate: there is nothing to differ from.
   """
   asked = frozenset(map(text.stem, text.read(examples[0].prompt).words))
-  stems = [None if c is None else text.content_stems(text.read(c.answer).words) - asked for c in completions]
+  stems = [
+      None if c is None else text.content_stems(text.read(c.answer).words) - asked
+      for c in completions
+  ]
   scores = []
   for i, (completion, own) in enumerate(zip(completions, stems)):
     others = [other for j, other in enumerate(stems) if j != i and other is not None]
     if completion is None or not others:
       scores.append(None)
       continue
-    shared = sum(2 * len(own & other) / (len(own) + len(other) or 1) for other in others) / len(others)
+    dice = [2 * len(own & other) / (len(own) + len(other) or 1) for other in others]
+    shared = sum(dice) / len(dice)
     order = creative_writing.in_order(text.read(completion.answer), True)
-    scores.append(Score(text.ramp(shared, 0.9, 0.3) * order if own else 0.0,
-                        f"shares {shared:.0%} of its content with {len(others)} others, word order {order:.2f}."))
+    scores.append(
+        Score(
+            text.ramp(shared, 0.9, 0.3) * order if own else 0.0,
+            f"shares {shared:.0%} of its content with {len(others)} others, order {order:.2f}.",
+        )
+    )
   return scores

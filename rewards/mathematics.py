@@ -209,8 +209,9 @@ _VERB = re.compile(r"\b(?:is|are|was|were|equals)\b|[=:]")
 
 def _refuse_hedges(text: str, allowed: tuple[str, ...] = ()) -> None:
   """Refuses words that take back or widen the value they stand beside."""
-  for word in [*_WORD.findall(text.lower()), *_BOUND.findall(text)]:
-    if (word in _HEDGES or word.endswith("n't") or not word.isalpha()) and word not in allowed:
+  words = [word for word in _WORD.findall(text.lower()) if word in _HEDGES or word.endswith("n't")]
+  for word in [*words, *_BOUND.findall(text)]:
+    if word not in allowed:
       raise Refused("hedged", f"The answer hedges or denies: {word!r}.")
 
 

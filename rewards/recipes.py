@@ -141,7 +141,8 @@ def _parse(text: str, current: Any, flag: str) -> Any:
 def _parse_sequence(text: str, flag: str) -> tuple[Any, ...]:
   if text[:1] in "([":
     try:
-      return tuple(ast.literal_eval(text))
+      value = ast.literal_eval(text)
+      return (value,) if isinstance(value, str) else tuple(value)
     except (ValueError, SyntaxError, TypeError):
       raise ConfigError(f"{flag}={text}: expected a list, as in ('a', 'b') or a,b.") from None
   return tuple(part for part in text.split(",") if part)

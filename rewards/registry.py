@@ -35,6 +35,8 @@ from rewards.errors import suggest
 
 KINDS = ("correctness", "quality")
 SCOPES = ("completion", "batch", "group")
+# What a domain's metrics and weights are called besides its components.
+RESERVED = ("format", "total", "default_total", "accuracy", "gate_pass_rate", "gate_failures")
 ENTRY_POINT_GROUP = "reasoner.rewards"
 
 
@@ -91,8 +93,8 @@ def register(name: str, *, kind: str, domains: Iterable[str] = (), scope: str = 
     raise ConfigError(f"reward {name!r}: kind {kind!r} is not one of {', '.join(KINDS)}.")
   if scope not in SCOPES:
     raise ConfigError(f"reward {name!r}: scope {scope!r} is not one of {', '.join(SCOPES)}.")
-  if name == "format" or not name.isidentifier():
-    raise ConfigError(f"reward name {name!r} is not allowed: use an identifier other than 'format'.")
+  if name in RESERVED or not name.isidentifier():
+    raise ConfigError(f"reward name {name!r} is not allowed: use an identifier other than {', '.join(RESERVED)}.")
   if isinstance(domains, str):
     raise ConfigError(f"reward {name!r}: domains={domains!r} must be a tuple, as in ({domains!r},).")
 

@@ -1,4 +1,4 @@
-"""Rewards for summaries: likeness to a reference, support by the source, what is covered, how short.
+"""Rewards for summaries: likeness to a reference, support by the source, coverage, brevity.
 
 One real input: the prompt "Summarize this article:\n\nFirefighters were called to ...", a reference
 summary, and an answer of two sentences. The source is the prompt after its first blank line, or all
@@ -82,7 +82,10 @@ def rouge(completion: Completion, example: Example) -> float | None:
     return None
   answer = " ".join(completion.answer.split()[:_MOST_WORDS])
   one, two, longest = rouge_scores(reference, answer)
-  return Score((one + two + longest) / 3, f"ROUGE-1 {one:.2f}, ROUGE-2 {two:.2f}, ROUGE-L {longest:.2f} to the reference.")
+  return Score(
+      (one + two + longest) / 3,
+      f"ROUGE-1 {one:.2f}, ROUGE-2 {two:.2f}, ROUGE-L {longest:.2f} to the reference.",
+  )
 
 
 @functools.lru_cache(maxsize=64)
@@ -117,8 +120,11 @@ def faithfulness(completion: Completion, example: Example) -> float:
   stems = _source_stems(example.prompt)
   content = [w for w in summary.words if text.is_content(w) or w.isdigit()]
   found = sum(text.stem(w) in stems for w in content) / len(content) if content else 0.0
-  return Score(text.ramp(supported, 0.5, 1.0) * found, f"{supported:.0%} of the word pairs stand in the source or in "
-               f"common English, {found:.0%} of the content words in the source.")
+  return Score(
+      text.ramp(supported, 0.5, 1.0) * found,
+      f"{supported:.0%} of the word pairs stand in the source or in common English, {found:.0%} of "
+      "the content words in the source.",
+  )
 
 
 @functools.lru_cache(maxsize=64)
@@ -142,9 +148,12 @@ def coverage(completion: Completion, example: Example) -> float:
   summary = text.read(completion.answer)
   stems = set(map(text.stem, summary.words))
   covered = sum(n for s, n in salience.items() if s in stems) / (sum(salience.values()) or 1)
-  short, order = _compression(completion, example), text.ramp(_supported(summary, example.prompt), 0.3, 0.7)
-  return Score(text.ramp(covered, 0.0, 0.6) * short * order, f"names {covered:.0%} of the source's content; compression "
-               f"{short:.2f}, word order {order:.2f}.")
+  short = _compression(completion, example)
+  order = text.ramp(_supported(summary, example.prompt), 0.3, 0.7)
+  return Score(
+      text.ramp(covered, 0.0, 0.6) * short * order,
+      f"names {covered:.0%} of the source's content; compression {short:.2f}, order {order:.2f}.",
+  )
 
 
 def _compression(completion: Completion, example: Example) -> float:
@@ -159,8 +168,8 @@ def compression(completion: Completion, example: Example) -> float:
 
   Says nothing against a summary of one word; `coverage` and `rouge` do.
   """
-  score = _compression(completion, example)
-  return Score(score, f"{len(text.read(completion.answer).words)} words for a source of {len(_source(example.prompt).words)}.")
+  words, of = len(text.read(completion.answer).words), len(_source(example.prompt).words)
+  return Score(_compression(completion, example), f"{words} words for a source of {of}.")
 
 
 @register("copy_rate", kind="quality", domains=("summarization",))
@@ -175,7 +184,8 @@ def copy_rate(completion: Completion, example: Example) -> float:
   summary = text.read(completion.answer).words[:_MOST_WORDS]
   run = _longest_common_run(summary, _source(example.prompt).words[: len(summary) + 10])
   share = run / len(summary) if summary else 1.0
-  return Score(text.ramp(share, 1.0, 0.9), f"{run} of {len(summary)} words are one run of the source's opening.")
+  reason = f"{run} of {len(summary)} words are one run of the source's opening."
+  return Score(text.ramp(share, 1.0, 0.9), reason)
 
 
 def _longest_common_run(a: Sequence[str], b: Sequence[str]) -> int:

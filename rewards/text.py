@@ -27,20 +27,23 @@ from rewards.errors import ConfigError
 # Comments and hidden elements are invisible where markup is rendered; unclosed, they hide the rest.
 _HIDDEN = re.compile(
     r"<!--.*?(?:-->|\Z)"
-    r"|<(\w{1,20})\b[^<>]{0,200}(?:\bhidden\b|display\s{0,3}:\s{0,3}none|font-size\s{0,3}:\s{0,3}0)[^<>]{0,200}>"
+    r"|<(\w{1,20})\b[^<>]{0,200}"
+    r"(?:\bhidden\b|display\s{0,3}:\s{0,3}none|font-size\s{0,3}:\s{0,3}0)[^<>]{0,200}>"
     r".*?(?:</\1\s{0,3}>|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>]{0,200}>")
 # Corpora tokenise "didn't" as "did n't" and "it's" as "it 's": both come out as "did not" and "it".
 _CONTRACTION = re.compile(r"n't\b|'(?:m|re|ve|ll|d|s)?(?![a-z])")
-_SPELLED_OUT = {"n't": " not", "'m": " am", "'re": " are", "'ve": " have", "'ll": " will", "'d": " would"}
+_SPELLED_OUT = {
+    "n't": " not", "'m": " am", "'re": " are", "'ve": " have", "'ll": " will", "'d": " would"
+}  # fmt: skip
 _SENTENCE_END = re.compile(r"[.!?]+(?=[\s\"')\]*_]|$)|[\n\r]+")
 _CLAUSE_END = re.compile(r"[,;:()\[\]{}\"“”|•/*_#=<>–—]+|--+|\s[-']+\s")
 _WORD = re.compile(r"[^\W_]+")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)  # caches key on identity: hashing is slow
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)  # caches key on identity: it is fast
 class Text:
   """A text as read: its words in order, and the same words by clause and by sentence."""
 
@@ -81,7 +84,8 @@ def fold(text: str) -> str:
     text = "".join(map(_plain, unicodedata.normalize("NFKC", text)))
   text = text.lower()
   if "'" in text:
-    text = text.replace("can't", "can n't").replace("ca n't", "can n't").replace("won't", "will n't")
+    text = text.replace("can't", "can n't").replace("ca n't", "can n't")
+    text = text.replace("won't", "will n't").replace("wo n't", "will n't")
     text = _CONTRACTION.sub(lambda match: _SPELLED_OUT.get(match[0], " "), text)
   return text
 
@@ -109,14 +113,16 @@ def _symspell_file(name: str) -> pathlib.Path:
 @functools.cache
 def word_pairs() -> frozenset[str]:
   """Returns the most frequent pairs of adjacent English words, as "of the"."""
-  with _symspell_file("frequency_bigramdictionary_en_243_342.txt").open(encoding="utf-8-sig") as lines:
+  path = _symspell_file("frequency_bigramdictionary_en_243_342.txt")
+  with path.open(encoding="utf-8-sig") as lines:
     return frozenset(line[: line.rindex(" ")] for line in lines)
 
 
 @functools.cache
 def word_frequencies() -> dict[str, int]:
   """Returns English words with their counts in a large corpus."""
-  with _symspell_file("frequency_dictionary_en_82_765.txt").open(encoding="utf-8-sig") as lines:
+  path = _symspell_file("frequency_dictionary_en_82_765.txt")
+  with path.open(encoding="utf-8-sig") as lines:
     return {word: int(count) for word, count in (line.split() for line in lines)}
 
 
@@ -127,7 +133,7 @@ def _corpus_size() -> int:
 
 @functools.lru_cache(maxsize=65536)
 def information(word: str) -> float:
-  """Returns -ln of the word's share of English: about 3.2 for "the", 10 for "dragon", 17 unknown."""
+  """Returns -ln of the word's share of English: 3 for "the", 10 for "dragon", 17 if unknown."""
   return math.log(_corpus_size() / word_frequencies().get(word, 30_000))
 
 
@@ -153,7 +159,10 @@ def stem(word: str) -> str:
   return word
 
 
-_SUFFIXES = (("ies", "y"), ("ied", "y"), ("ing", ""), ("ed", ""), ("ss", "ss"), ("es", "e"), ("s", ""), ("ly", ""))
+_SUFFIXES = (
+    ("ies", "y"), ("ied", "y"), ("ing", ""), ("ed", ""),
+    ("ss", "ss"), ("es", "e"), ("s", ""), ("ly", ""),
+)  # fmt: skip
 
 
 def content_stems(words: Sequence[str]) -> frozenset[str]:
@@ -165,7 +174,7 @@ def content_stems(words: Sequence[str]) -> frozenset[str]:
 
 
 def ramp(value: float, zero: float, one: float) -> float:
-  """Returns 0 up to `zero`, 1 from `one` on, linear between; `zero` may be the larger of the two."""
+  """Returns 0 up to `zero`, 1 from `one` on, linear between; falling where `zero` > `one`."""
   return min(1.0, max(0.0, (value - zero) / (one - zero)))
 
 
@@ -189,8 +198,8 @@ def fluency(text: Text, list_items: bool = False) -> float:
 
   Args:
     text: what to measure. Fewer than about six words cannot show any order and score low.
-    list_items: count a clause of one to four words, half of them known, as a list's item, which is in
-      order by itself; without it a mere list scores low.
+    list_items: count a clause of one to four words, half of them known, as a list's item, which is
+      in order by itself; without it a mere list scores low.
   """
   pairs = word_pairs()
   adjacent = [f"{a} {b}" for clause in text.clauses for a, b in zip(clause, clause[1:])]
@@ -203,7 +212,8 @@ def fluency(text: Text, list_items: bool = False) -> float:
   if list_items:
     known = word_frequencies()
     items = sum(
-        len(clause) <= 4 and 2 * sum(word in known or word.isdigit() for word in clause) >= len(clause)
+        len(clause) <= 4
+        and 2 * sum(word in known or word.isdigit() for word in clause) >= len(clause)
         for clause in text.clauses
     )
     lift += _LIFT_OF_LANGUAGE * items
@@ -301,7 +311,7 @@ def _word_vectors():
 
 @functools.lru_cache(maxsize=512)
 def sentence_vector(words: tuple[str, ...]):
-  """Returns the weighted sum of the words' vectors, of length 1 or, without known words, 0: [96]."""
+  """Returns the weighted sum of the words' vectors, of length 1 (0 if none is known): [96]."""
   import numpy as np
 
   index, vectors = _word_vectors()

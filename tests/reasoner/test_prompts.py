@@ -3,6 +3,7 @@
 import pytest
 
 from reasoner import prompts
+from rewards.errors import ConfigError
 
 
 class Words:
@@ -36,7 +37,7 @@ def test_a_task_with_braces_stays_as_it_is():
   assert "Task: return {x} and {task}<end_of_turn>" in prompts.render("return {x} and {task}").text
 
 
-@pytest.mark.parametrize("room", [1, 7, 8, 40, 199])
+@pytest.mark.parametrize("room", [11, 12, 40, 199])
 def test_a_long_task_loses_its_middle_and_nothing_else(room):
   task = "".join(chr(ord("a") + i % 26) for i in range(200))
   frame = 1 + len(prompts.render("").text)
@@ -46,9 +47,8 @@ def test_a_long_task_loses_its_middle_and_nothing_else(room):
   before, after = prompts.TEMPLATE.split("{task}")
   assert prompt.text.startswith(before) and prompt.text.endswith(after)
   kept = prompt.text[len(before) : len(prompt.text) - len(after)]
-  if room > 10:
-    head, tail = kept.split(prompts.CUT_MARK)
-    assert task.startswith(head) and task.endswith(tail) and abs(len(head) - len(tail)) <= 1
+  head, tail = kept.split(prompts.CUT_MARK)
+  assert task.startswith(head) and task.endswith(tail) and abs(len(head) - len(tail)) <= 1
 
 
 def test_a_task_that_fits_is_not_touched():
@@ -57,5 +57,6 @@ def test_a_task_that_fits_is_not_touched():
 
 
 def test_an_instruction_that_does_not_fit_is_an_error():
-  with pytest.raises(ValueError, match="instruction alone"):
-    prompts.render("task", Words(), 50)
+  for room in (-200, 0, 10):
+    with pytest.raises(ConfigError, match="the instruction alone takes"):
+      prompts.render("task" * 20, Words(), 1 + len(prompts.render("").text) + room)
