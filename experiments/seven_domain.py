@@ -77,7 +77,9 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
           coherence=dict(weight=0.25),
           repetition=dict(weight=0.1),
           group_difference=None,
+          topic_similarity=None,
           semantic_relevance=None,
+          rubric_judge=None,
       ),
       creative_ideation=paid(
           length_band=dict(weight=0.3),
@@ -87,7 +89,9 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
           repetition=dict(weight=0.1),
           distinct_ideas=dict(weight=0.2),
           group_difference=None,
+          topic_similarity=None,
           semantic_relevance=None,
+          rubric_judge=None,
       ),
       summarization=paid(
           rouge=dict(weight=0.3),
@@ -96,6 +100,7 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
           compression=dict(weight=0.1),
           copy_rate=dict(weight=0.1),
           semantic_relevance=None,
+          rubric_judge=None,
       ),
   )
   config.scoring = dict(num_workers=4, completion_timeout_seconds=10.0, batch_timeout_seconds=1800.0)
