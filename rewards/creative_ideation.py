@@ -38,7 +38,7 @@ def find_ideas(answer: str, prompt: str) -> tuple[tuple[str, ...], ...]:
     if len(pieces) > 2 or separator is _COMMA:
       break
   ideas = []
-  for piece in pieces:
+  for piece in pieces[:_MOST_PIECES]:
     words = [w for w in text.read(piece).words if text.is_content(w) and w in known]
     words = [w for w in words if text.stem(w) not in asked]
     if words and set(map(text.stem, words)) - _NO_IDEA:
@@ -67,6 +67,7 @@ def distinct(ideas: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
 
 
 _MOST_IDEAS = 60  # more than that in one answer are not compared: the comparison is quadratic
+_MOST_PIECES = 300  # nor more than that read
 
 
 @register("distinct_ideas", kind="quality", domains=("creative_ideation",))
