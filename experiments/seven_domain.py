@@ -59,6 +59,8 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
           creative_ideation=1.0,
           summarization=1.0,
       ),
+      # domain: none, log, log_squared or inverse; these need an algorithm like dr_grpo
+      reward_scaling=dict(domain="none", difficulty=False, epsilon=0.1),
   )
 
   # total = gate * (w_format + sum w * s) / (w_format + sum w). None: optional, give it a weight.

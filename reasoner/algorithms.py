@@ -12,6 +12,7 @@ from rewards.errors import ConfigError
 from rewards.errors import suggest
 
 NAMES = ("grpo", "dr_grpo", "dapo", "gspo")
+NORMALISES = ("grpo", "dapo", "gspo")  # divide a group's advantages by the deviation of its rewards
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from reasoner import algorithms
 from reasoner import cold_start
 from reasoner import data
 from reasoner import models
+from reasoner import reward_scaling
 from reasoner import sampling
 from reasoner.data import embedded
 from reasoner.models import lora as lora_lib
@@ -49,7 +50,12 @@ _FIELDS = {
         "sources": dict,
         "evaluation_sets": dict,
     },
-    "disco": {"alpha": float, "max_repeats": int, "weights": dict},
+    "disco": {
+        "alpha": float,
+        "max_repeats": int,
+        "weights": dict,
+        "reward_scaling": {"domain": str, "difficulty": bool, "epsilon": float},
+    },
     "rewards": dict,
     "scoring": {"num_workers": int, "completion_timeout_seconds": float, "batch_timeout_seconds": float},
     "rollout": {
@@ -134,7 +140,7 @@ class Run:
   """A checked run. config: the plain nested dict that was asked for, as it is saved and hashed.
 
   The sections of the config stand beside it as what they mean: domains (what each pays), model
-  source, algorithm. `warnings` are for a person to read.
+  source, algorithm, reward scaling. `warnings` are for a person to read.
   """
 
   workdir: pathlib.Path
@@ -144,6 +150,7 @@ class Run:
   domains: Mapping[str, scorer.DomainRewards]
   model: models.ModelSource
   algorithm: algorithms.Algorithm
+  reward_scaling: reward_scaling.RewardScaling
   warnings: Sequence[str]
 
   @property
@@ -170,6 +177,8 @@ def assemble(config: Any, defaults: Any, workdir: pathlib.Path) -> Run:
   if not domains:
     raise ConfigError("config.rewards is empty: expected at least one domain.")
   algorithm, notes = _algorithm(plain["grpo"])
+  scaling = reward_scaling.RewardScaling(**plain["disco"]["reward_scaling"])
+  scaling.check(algorithm.name)
   cold_start.Flaws(**plain["cold_start"]["flaws"])
   _check_disco(plain["disco"], domains)
   _check_batch(plain)
@@ -192,6 +201,7 @@ def assemble(config: Any, defaults: Any, workdir: pathlib.Path) -> Run:
       domains=domains,
       model=source,
       algorithm=algorithm,
+      reward_scaling=scaling,
       warnings=[*_warnings(domains), *notes],
   )
 
@@ -219,11 +229,14 @@ def _check_fields(section: Any, fields: Mapping[str, Any], place: str) -> None:
       _check_fields(value, kind, f"{place}.{name}")
     elif kind is float and isinstance(value, int) and not isinstance(value, bool):
       continue
-    elif not isinstance(value, kind) or isinstance(value, bool):
+    elif not isinstance(value, kind) or isinstance(value, bool) and kind is not bool:
       raise ConfigError(f"{place}.{name}={value!r}: expected {_KINDS[kind]}.")
 
 
-_KINDS = {int: "an integer", float: "a number", str: "a text", tuple: "a list", dict: "a section"}
+_KINDS = {
+    int: "an integer", float: "a number", bool: "True or False", str: "a text", tuple: "a list",
+    dict: "a section",
+}  # fmt: skip
 
 
 def _check_ranges(config: Mapping[str, Any]) -> None:

@@ -51,8 +51,19 @@ def _totals(path: str, breakdowns: Sequence[RewardBreakdown]) -> dict[str, float
 
 
 def _mean(path: str, values: Sequence[float | None]) -> dict[str, float]:
+  mean = _known_mean(values)
+  return {} if mean is None else {path: mean}
+
+
+def _known_mean(values: Sequence[float | None]) -> float | None:
   known = [float(value) for value in values if value is not None]
-  return {path: float(np.mean(known))} if known else {}
+  return float(np.mean(known)) if known else None
+
+
+def self_consistency(breakdowns: Sequence[RewardBreakdown], group_size: int) -> list[float | None]:
+  """Returns each group's mean correctness from 0 to 1; None where none of it has a known truth."""
+  groups = [breakdowns[i : i + group_size] for i in range(0, len(breakdowns), group_size)]
+  return [_known_mean([b.correct for b in group]) for group in groups]
 
 
 class Log:

@@ -15,7 +15,7 @@ before it, which is what makes a resumed run see what an uninterrupted one would
 n ** 0.5, which is what stands here.)
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 import functools
 import math
 import random
@@ -141,6 +141,10 @@ class Schedule:
     first = step * self._prompts_per_step
     return [(d, self._row(d, k)) for d, k in self._draws[first : first + self._prompts_per_step]]
 
+  def drawn(self, steps: Iterable[int]) -> set[str]:
+    """Returns the domains that these steps draw from."""
+    return {domain for step in steps for domain, _ in self.rows(step)}
+
   def _row(self, domain: str, draw: int) -> int:
     epoch, position = divmod(draw, self.counts[domain])
     return self._order(domain, epoch)[position]
@@ -151,15 +155,21 @@ class Schedule:
     random.Random(f"{self._seed}/order/{domain}/{epoch}").shuffle(order)
     return order
 
+  @property
+  def shares(self) -> dict[str, float]:
+    """Each domain's share of all draws."""
+    draws = sum(self.quotas.values())
+    return {domain: quota / draws for domain, quota in self.quotas.items()}
+
   def table(self) -> list[dict[str, float | int | str]]:
     """Returns a row for each domain: its rows, natural and DISCO share, draws and epochs."""
-    rows, draws = sum(self.counts.values()), sum(self.quotas.values())
+    rows = sum(self.counts.values())
     return [
         {
             "domain": domain,
             "rows": count,
             "natural_share": count / rows,
-            "disco_share": self.quotas[domain] / draws,
+            "disco_share": self.shares[domain],
             "draws": self.quotas[domain],
             "epochs": self.quotas[domain] / count,
         }

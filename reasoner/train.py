@@ -96,7 +96,7 @@ def train(run: assemble.Run) -> None:
 def load_corpus(run: assemble.Run) -> data.Corpus:
   """Reads all rows, those of training and of evaluation."""
   section = run.config["data"]
-  corpus = data.load(
+  return data.load(
       section["sources"],
       domains=tuple(run.domains),
       root=assemble.data_root(section),
@@ -106,8 +106,6 @@ def load_corpus(run: assemble.Run) -> data.Corpus:
       quarantine_path=run.workdir / "quarantine.jsonl",
       seed=run.seed,
   )
-  corpus.require_rows()
-  return corpus
 
 
 def make_mesh(run: assemble.Run) -> jax.sharding.Mesh:
@@ -157,14 +155,22 @@ def prompts_of(run: assemble.Run, corpus: data.Corpus, schedule: sampling.Schedu
 
 
 def make_schedule(run: assemble.Run, corpus: data.Corpus) -> sampling.Schedule:
-  """Returns which rows each step draws."""
-  config = run.config
+  """Returns which rows each step of GRPO draws."""
+  settings = run.config["train"]
+  return _schedule(
+      run, corpus, settings["steps"], settings["prompts_per_step"], run.config["disco"]["max_repeats"]
+  )
+
+
+def _schedule(run, corpus, steps: int, prompts_per_step: int, max_repeats: int | None) -> sampling.Schedule:
   return sampling.Schedule(
       {domain: len(examples) for domain, examples in corpus.train.items()},
-      steps=config["train"]["steps"],
-      prompts_per_step=config["train"]["prompts_per_step"],
+      steps=steps,
+      prompts_per_step=prompts_per_step,
       seed=run.seed,
-      **config["disco"],
+      alpha=run.config["disco"]["alpha"],
+      weights=run.config["disco"]["weights"],
+      max_repeats=max_repeats,
   )
 
 
@@ -245,11 +251,7 @@ def supervise(run: assemble.Run, model, corpus: data.Corpus, tokenizer, mesh, cl
     checkpoints.assign(learner.optimizer, restored["optimizer"], nnx.Variable)
   if start < config["steps"]:
     rollout = run.config["rollout"]
-    draws = sampling.Schedule(
-        {domain: len(examples) for domain, examples in corpus.train.items()},
-        steps=config["traces"], prompts_per_step=1, seed=run.seed,
-        **(run.config["disco"] | {"max_repeats": None}),
-    )
+    draws = _schedule(run, corpus, config["traces"], prompts_per_step=1, max_repeats=None)
     examples = [corpus.train[d][i] for k in range(config["traces"]) for d, i in draws.rows(k)]
     traces = cold_start.build_traces(
         examples,
@@ -347,12 +349,13 @@ def learn(run, policy: grpo.Policy, service, corpus, schedule, render, clock: pr
   with clock.phase("grpo"), progress.Progress("grpo", start, config["steps"]) as bar:
     for step in range(start, config["steps"]):
       rows = [corpus.train[domain][row] for domain, row in schedule.rows(step)]
-      measured = take_step(run, learner, service, rows, render, draw, step)
+      measured = take_step(run, learner, service, rows, schedule.shares, render, draw, step)
       measured["train/learning_rate"] = float(rate(step * run.algorithm.num_iterations))
-      if step % config["samples_every"] == 0:
-        for sample in measured["samples"]:
+      shown = schedule.drawn(range(step - step % config["samples_every"], step))
+      for sample in measured.pop("samples"):
+        if sample["domain"] not in shown:  # one a domain every so many steps, though not all draw it
           files.append_line(run.workdir / SAMPLES, {"step": step, **sample})
-      log.write(step, {name: value for name, value in measured.items() if name != "samples"})
+      log.write(step, measured)
       bar.update(
           step + 1,
           reward=measured.get("rewards/total"),
@@ -366,7 +369,9 @@ def learn(run, policy: grpo.Policy, service, corpus, schedule, render, clock: pr
   saved.close()
 
 
-def take_step(run, learner: grpo.Learner, service, rows, render, draw: grpo.Sampling, step: int) -> dict[str, Any]:
+def take_step(
+    run, learner: grpo.Learner, service, rows, shares, render, draw: grpo.Sampling, step: int
+) -> dict[str, Any]:
   """One step of GRPO on the given prompts; returns its metrics, and samples under "samples"."""
   watch = progress.Stopwatch()
   generations = run.algorithm.num_generations
@@ -385,7 +390,10 @@ def take_step(run, learner: grpo.Learner, service, rows, render, draw: grpo.Samp
   trained = np.array([breakdown.total is not None for breakdown in breakdowns])
   whole = trained.reshape(-1, generations).all(axis=1).repeat(generations)
   rewards = np.where(whole, [breakdown.total or 0.0 for breakdown in breakdowns], 0.0)
-  advantages = learner.advantages(rewards)
+  factors = run.reward_scaling.factors(
+      [row.domain for row in rows], metrics.self_consistency(breakdowns, generations), shares
+  )
+  advantages = learner.advantages(rewards * np.repeat(factors, generations))
   update = learner.update(rollout, advantages, whole, frozen)
   watch.lap("update")
 
@@ -394,6 +402,7 @@ def take_step(run, learner: grpo.Learner, service, rows, render, draw: grpo.Samp
       **metrics.measure(examples, breakdowns),
       "groups/zero_advantage_fraction": float(flat.mean()),
       "groups/not_scored_fraction": float(1 - whole.mean()),
+      "groups/reward_factor": float(np.mean(factors)),
       "completions/length": float(rollout.lengths.mean()),
       "completions/truncated_fraction": float(rollout.truncated.mean()),
       **{f"train/{name}": value for name, value in update.items()},

@@ -96,7 +96,10 @@ def _logic(draw: random.Random, phrasings) -> tuple[tuple, dict]:
       "description": f"a comparison of {a} and {b}",
       "question": text.format(a=a, b=b),
       "answer": answer,
-      "facts": [f"{first}, so {a} is {word} than {b}.", f"The question asks for {relation}."],
+      "facts": [
+          f"{first}, so {a} is {word} than {b}.",
+          f"The question asks for {relation}, so {'yes' if answer else 'no'}.",
+      ],
       "decomposition": ["What are the two numbers?", f"Is the first {relation} than the second?"],
   }
 
@@ -119,7 +122,7 @@ _LOGIC_UNSEEN = (
 
 def _coding(draw: random.Random, phrasings) -> tuple[tuple, dict]:
   task, expression, arguments = draw.choice(_OPERATIONS)
-  k = draw.randint(2, 19)
+  k = draw.randint(2, 9)
   inputs = [k - 1, k, k + 1, 2 * k] if arguments == _NEAR_K else arguments
   name = f"{draw.choice(_COLOURS)}_{draw.choice(_TOOLS)}"
   task, expression = task.format(k=k), expression.format(k=k)
@@ -149,7 +152,6 @@ _OPERATIONS = (
     ("gives the rest of x divided by {k}", "x % {k}", _NEAR_K),
     ("gives the larger of x and {k}", "max(x, {k})", _NEAR_K),
     ("gives the smaller of x and {k}", "min(x, {k})", _NEAR_K),
-    ("adds {k} to twice x", "2 * x + {k}", _NEAR_K),
     ("adds {k} to the sum of the list x", "sum(x) + {k}", _LISTS),
     ("adds {k} to the length of x", "len(x) + {k}", _TEXTS),
 )

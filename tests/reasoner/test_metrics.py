@@ -51,3 +51,9 @@ def test_the_log_holds_each_step_once_after_a_resume(tmp_path):
   assert [(row["step"], row["x"]) for row in files.read_lines(tmp_path / "metrics.jsonl")] == [
       (0, 0.0), (1, 1.0), (2, pytest.approx(20.0))
   ]
+
+
+def test_self_consistency_is_the_groups_mean_correctness_where_there_is_a_truth():
+  group = [breakdown(1.0, correct=True), breakdown(0.0, failure="missing", correct=False)]
+  unknown = [breakdown(0.5), breakdown(0.7)]
+  assert metrics.self_consistency([*group, *unknown], 2) == [0.5, None]
