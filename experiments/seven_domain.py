@@ -171,9 +171,9 @@ def _gemma3_270m(config: ml_collections.ConfigDict) -> None:
       ),
   )
   config.scoring.num_workers = 1
-  config.rollout.update(max_prompt_tokens=192, max_new_tokens=96, temperature=1.0, top_p=1.0, top_k=0)
+  config.rollout.update(max_prompt_tokens=192, max_new_tokens=128, temperature=1.0, top_p=1.0, top_k=0)
   # A base model knows no turns: it is shown the format first.
-  config.cold_start.update(steps=24, traces=100, batch_size=4, learning_rate=2e-4, checkpoint_every=8)
+  config.cold_start.update(steps=32, traces=160, batch_size=4, learning_rate=5e-4, checkpoint_every=8)
   config.grpo.update(num_generations=2, num_iterations=1)
   config.train.update(
       steps=3,

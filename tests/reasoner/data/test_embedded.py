@@ -101,8 +101,9 @@ def test_yes_and_no_are_balanced_within_every_phrasing(corpus):
 def test_comparisons_are_right(corpus):
   for row in corpus["strategyqa", "validation"]:
     first, second = [int(n) for n in row["description"].split() if n.isdigit()]
-    asked = row["facts"][1].split()[-1].rstrip(".")
+    *_, asked, _, verdict = row["facts"][1].rstrip(".").replace(",", "").split()
     assert row["answer"] == (first > second if asked == "more" else first < second)
+    assert verdict == ("yes" if row["answer"] else "no")
 
 
 def test_programs_pass_their_tests_and_tests_tell_programs_apart(corpus):
