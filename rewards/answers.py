@@ -196,6 +196,8 @@ _INTRODUCTION = re.compile(
     | (?:it|this|that|they|these|those)(?:\s+{_IS}|'s|'re)\b(?:\s+(?:both\s+)?(?:called|known\s+as))?
       \s*(?:{_SURELY}\b)?
     | most\s+likely\b
+    | (?:it|they|there)\s+(?:(?:will|would|has|have|had|is|are|was|were)\s+)?
+    | (?:by|through|via|using|in|into|from|at|on|due\s+to|because\s+of)(?=\s)
     )[\s:,]*""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -210,14 +212,14 @@ _CONCLUSION = re.compile(r"\b(?:so|thus|hence|therefore)\b,?\s+(?:(?:it|this)\s+
 # Where the words of a verdict can end and an explanation begin.
 _BOUNDARY = re.compile(
     r"\s*(?:[;!\n(\[\u2014]|[,.:](?!\d)|\s-+\s|\s(?=(?:because|since|as|due|which|who|where|that|is|are"
-    r"|was|were|has|have)\b))",
+    r"|was|were|has|have|rather|instead|unlike|not)\b))",
     re.IGNORECASE,
 )
 _MOST_BOUNDARIES = 16
 _DENIAL = re.compile(
     r"[\s,]*(?:is|are|was|were|can|do|does|would|will)(?:n't\b|\s+(?:not|never|wrong|incorrect|false"
     r"|neither)\b)|\s*(?:is|are)\s+(?:clearly\s+|definitely\s+)?(?:not|wrong|incorrect|false)\b"
-    r"|\s*\(?(?:wrong|incorrect|false)\b",
+    r"|\s*(?:is|are)\s+(?:the|an?)\s+(?:wrong|incorrect|false)\b|\s*\(?(?:wrong|incorrect|false)\b",
     re.IGNORECASE,
 )
 
@@ -266,19 +268,73 @@ def heads(text: str, longest: int, end: re.Pattern = _BOUNDARY) -> Iterator[tupl
 
 
 def is_denied(rest: str) -> bool:
-  """Says whether what follows a candidate takes it back: "B is wrong", "oxygen is not"."""
+  """Says whether what follows a candidate denies it at once: "B is wrong", "oxygen is not"."""
   return bool(_DENIAL.match(rest))
 
 
-_SENTENCE = re.compile(r"[.!?]+(?!\d)|\n+")
-_FUNCTION_WORDS = frozenset(
-    "a an the of in on for to that which this these it they is are was were be been by with from at as "
-    "called known named into do does because type kind process term word answer both what when".split()
+_THE_ANSWER = (
+    r"(?:which|that|this|it|they|these|both|(?:my|the|this|that)\s+(?:\w+\s+)?(?:answer|choice|guess))"
 )
+_RIGHT = r"(?:right|correct|true|it|the\s+case|the\s+(?:\w+\s+)?(?:answer|one|choice))\b(?!\s+that\b)"
+_FALSITY = (
+    r"(?:wrong|incorrect|false|untrue|mistaken|nonsense|an?\s+(?:lie|mistake|joke|error))\b"
+    r"(?!\s+(?:that|to)\b)"
+)
+_RETRACTION = re.compile(
+    rf"\b{_THE_ANSWER}(?:(?:\s+(?:{_IS}|may\s+be|might\s+be|could\s+be|seems?)|'s|'re)(?:\s+\w+ly)?"
+    rf"\s+(?:(?:also|just|all|in\s+fact|of\s+course)\s+)?(?:{_FALSITY}|not\s+(?:\w+ly\s+)?{_RIGHT})"
+    rf"|\s+(?:is|are|was|were)n't\s+(?:\w+ly\s+)?{_RIGHT})",
+    re.IGNORECASE,
+)
+_RECANTING = re.compile(
+    r"\b(?:(?:just|only)\s+(?:kidding|joking|a\s+guess)|never\s*mind|my\s+(?:mistake|bad)|oops"
+    r"|i(?:'m|\s+am|\s+was|\s+(?:may|might|could)\s+be)\s+(?:\w+ly\s+)?(?:wrong|mistaken|kidding|joking)"
+    r"|(?:scratch|strike|ignore|disregard|forget)\s+(?:that|this|it)|on\s+second\s+thoughts?"
+    r"|i\s+(?:take\s+(?:it|that|this)\s+back|lied|made\s+a\s+mistake|changed\s+my\s+mind|guess)"
+    r"|i\s+(?:do\s+not|don't)\s+know|i(?:'m|\s+am)\s+not\s+(?:\w+\s+)?sure)\b",
+    re.IGNORECASE,
+)
+_NOT = re.compile(r"\W*(?:or\s+)?not[.!]*", re.IGNORECASE)
+_LEADING = re.compile(
+    r"\W*(?:(?:but|and|no|actually|sorry|wait|well|however|though|so)\b\W*)*", re.IGNORECASE
+)
+
+
+def recants(text: str) -> bool:
+  """Says whether a text takes back whatever it said: "Just kidding", "I was wrong"."""
+  return bool(_RECANTING.search(text) or _NOT.fullmatch(text))
+
+
+def retracts(rest: str) -> bool:
+  """Says whether what follows a verdict takes it back: ", which is wrong", ". Just kidding".
+
+  A later sentence does where it opens with that; inside of one, "that is wrong" means something else.
+  """
+  if not rest.strip(" .!\n)"):
+    return False
+  if recants(rest):
+    return True
+  own, *later = _SENTENCE.split(rest)
+  return bool(_RETRACTION.search(own)) or any(
+      _RETRACTION.match(sentence, _LEADING.match(sentence).end()) for sentence in later
+  )
+
+
+_SENTENCE = re.compile(r"[.!?]+(?!\d)|\n+")
+_FUNCTION_WORDS = frozenset(_canonical(word, True) for word in (
+    "a an the of in on for to that which this these it they its their is are was were be been by with from "
+    "at as there called known named into do does has have had because both what when how through via using "
+    "during use used most type kind form process term word name answer thing part "
+    "organelle structure substance"
+).split())  # fmt: skip
 _DETERMINER = re.compile(r"(?:the|this|these|it|they|an?)\b", re.IGNORECASE)
-_VERBS = frozenset("is are was were be called known named".split())
+_COPULAS = frozenset("is are was were be called known named".split())
+_VERBS = frozenset(
+    "has have had use need make take give contain produce carry form cause absorb release".split()
+)
 _NEGATIONS = re.compile(
-    r"\b(?:not|never|no|nor|neither|cannot|without|except|than|incorrect|wrong|false|unlike)\b|n't\b",
+    r"\b(?:not|never|no|nor|neither|cannot|without|except|than|incorrect|wrong|false|unlike|but|besides"
+    r"|anything|everything|nothing|hardly|lacks?|instead)\b|n't\b",
     re.IGNORECASE,
 )
 _HEDGES = re.compile(
@@ -287,42 +343,160 @@ _HEDGES = re.compile(
 )
 
 
-def restates(text: str, wanted: list[str], known: Collection[str]) -> bool:
+_INTERROGATIVES = frozenset("what which who whom whose where when why how is are do does did can".split())
+_COPULA = re.compile(
+    rf"\s+{_IS}\s+(?:(?:also|commonly|usually|most\s+likely)\s+)?(?:(?:called|known\s+as|named|termed)\s+)?",
+    re.IGNORECASE,
+)
+_MOST_COPULAS = 4
+_ENDING = re.compile(r"(?:ing|en|ed|e)$")
+_PAST_TENSES = {"made": "mak", "kept": "keep", "held": "hold", "took": "tak", "gave": "giv", "found": "find"}
+
+
+def _stem(word: str) -> str:
+  """Returns one form for "take", "taken" and "taking", and for "carry" and "carried"."""
+  if word in _PAST_TENSES:
+    return _PAST_TENSES[word]
+  if word.endswith("ied"):
+    return word[:-3] + "y"
+  return _ENDING.sub("", word) if len(word) > 3 else word
+
+
+def unknown_words(words: Iterable[str], known: Collection[str]) -> list[str]:
+  """Returns the `words` that are neither function words nor, in any verb form, among `known`."""
+  others = [word for word in words if word not in known and word not in _FUNCTION_WORDS]
+  if others:
+    stems = {_stem(word) for word in known}
+    others = [word for word in others if len(word) < 4 or _stem(word) not in stems]  # no "rat" of "rate"
+  return others
+
+
+def restates(text: str, wanted: list[str], known: Collection[str], most_unknown: int = 0) -> bool:
   """Says whether `text` is the question's own words with the words `wanted` put in.
 
   "Plants take in carbon dioxide." answers "Which gas do plants take in?" and can name no other
-  candidate, since every other word is the question's or a function word.
+  candidate, since every other word is the question's or a function word. The question itself, with
+  its alternatives, is no answer.
 
   Args:
     text: unwrapped; its first sentence is read.
     wanted: the tokens that must stand in it, in order.
     known: the tokens of the question.
+    most_unknown: how many words may be new, where one of the question's own stands beside them.
   """
   sentence = _SENTENCE.split(text, maxsplit=1)[0]
   if _NEGATIONS.search(sentence) or _HEDGES.search(text):
     return False
   words = tokens(sentence)
-  start = _find(words, wanted)
-  if start < 0:
+  start = find_words(words, wanted)
+  if start < 0 or words[0] in _INTERROGATIVES and all(word in known for word in wanted):
     return False
   others = words[:start] + words[start + len(wanted) :]
-  return all(word in known or word in _FUNCTION_WORDS for word in others)
+  if "or" in others and "or" not in known or is_alternative(words, wanted):
+    return False
+  new = unknown_words(others, known)
+  return not new or len(new) <= most_unknown and len(new) < len(set(others) - _FUNCTION_WORDS)
+
+
+def is_alternative(words: list[str], wanted: list[str]) -> bool:
+  """Says whether `wanted` stands beside an "or" in `words`."""
+  start = find_words(words, wanted)
+  return start >= 0 and "or" in words[max(0, start - 1) : start] + words[start + len(wanted) :][:1]
+
+
+def complements(text: str, known: Collection[str]) -> Iterator[tuple[str, str]]:
+  """Yields (subject, what follows "is") of a text that speaks of the question's subject.
+
+  "The gas that plants take in is carbon dioxide, which ..." yields "The gas that plants take in" and
+  "carbon dioxide, which ...". The subject holds no word but the question's and function words.
+  """
+  for number, copula in enumerate(_COPULA.finditer(text, 0, 240)):
+    subject = text[: copula.start()]
+    words = [word for word in tokens(subject) if word != "1"]  # "the larger one"
+    asks = not words or words[0] in _INTERROGATIVES and (words[0] != "what" or len(words) < 3)
+    if number == _MOST_COPULAS or asks or _SENTENCE.search(subject) or unknown_words(words, known):
+      return
+    doubts = [*_NEGATIONS.findall(subject), *_HEDGES.findall(subject)]
+    if "or" in words and "or" not in known or any(doubt.lower() not in known for doubt in doubts):
+      return
+    yield subject, text[copula.end() :]
+
+
+_OF_A_KIND = re.compile(
+    r"\b(?:how\s+many\s+|(?:what|which)\s+(?:(?:type|kind|form|sort|class|category|group)s?\s+of\s+)?"
+    r"|(?:type|kind|form|sort|class|category)s?\s+of\s+)(?:an?\s+|the\s+)?([a-z]+)(?:\s+([a-z]+))?",
+    re.IGNORECASE,
+)
+
+
+@functools.lru_cache(maxsize=4096)
+def head_nouns(prompt: str) -> frozenset[str]:
+  """Returns what a question asks for: "energy" of "What type of energy does a moving car have?"."""
+  nouns: set[str] = set()
+  for match in _OF_A_KIND.finditer(prompt):
+    for word in tokens(" ".join(filter(None, match.groups()))):
+      if word in _FUNCTION_WORDS or word in _INTERROGATIVES:
+        break
+      nouns.add(word)
+  return frozenset(nouns)
+
+
+_ALTERNATIVES = re.compile(r"[,;:?!.()\n\u2014/]|\b(?:(or|and|vs|versus)\b)", re.IGNORECASE)
+
+
+def rivals(prompt: str, wanted: list[str]) -> frozenset[str]:
+  """Returns the words of the alternatives that a question names beside `wanted`; none if it does not.
+
+  Beside "mammal", "Is a whale a mammal or a fish?" names "fish"; so does "mammal, bird, fish".
+  """
+  if wanted in (["both"], ["neither"], ["all"]):
+    return frozenset()
+  texts, joined, place = [], [False], 0
+  for match in _ALTERNATIVES.finditer(prompt):
+    texts.append(prompt[place : match.start()])
+    joined.append(bool(match[1]))
+    place = match.end()
+  texts.append(prompt[place:])
+  joined.append(False)
+  parts = list(map(tokens, texts))
+  size, found = len(wanted), set()
+  # "Is it a bird, ..." ends with an alternative, "Which has the higher rate, ..." does not.
+  ends_with_one = re.compile(rf"\b(?:an?|the|of|in|by|with|from|for)(?:\s+[\w-]+){{{size}}}\s*$")
+  for index, part in enumerate(parts):
+    if find_words(part, wanted) < 0:
+      continue
+    # Left and right, as far as "or" or short parts of a list reach. An alternative is as long as `wanted`.
+    for step in (-1, 1):
+      at = index + step
+      while 0 <= at < len(parts):
+        has_word = joined[at] if step > 0 else joined[at + 1]
+        is_short = len(parts[at]) <= size + 1
+        if not (has_word or is_short or step < 0 and ends_with_one.search(texts[at])):
+          break
+        found.update(parts[at][:size] if step > 0 else parts[at][-size:])
+        if parts[at] and not is_short:
+          break
+        at += step
+  return frozenset(found) - set(wanted) - _FUNCTION_WORDS - {"or", "and"}
 
 
 def is_sentence(text: str) -> bool:
   """Says whether an unwrapped text is a sentence: "stem cell" is none, nor is "oxygen is hydrogen"."""
   sentence = _SENTENCE.split(text, maxsplit=1)[0]
   words = tokens(sentence)
-  return len(words) > 4 or bool(_DETERMINER.match(sentence)) and any(w in _VERBS for w in words)
+  if len(words) > 4 or len(words) > 2 and not _VERBS.isdisjoint(words):
+    return True
+  return bool(_DETERMINER.match(sentence)) and not _COPULAS.isdisjoint(words)
 
 
-def _find(words: list[str], wanted: list[str]) -> int:
+def find_words(words: list[str], wanted: list[str]) -> int:
+  """Returns where the run `wanted` begins in `words`, or -1."""
   size = len(wanted)
   return next((i for i in range(len(words) - size + 1) if words[i : i + size] == wanted), -1)
 
 
 def _contains(words: list[str], wanted: list[str]) -> bool:
-  return _find(words, wanted) >= 0
+  return find_words(words, wanted) >= 0
 
 
 @functools.lru_cache(maxsize=4096)
@@ -350,9 +524,37 @@ _CUE = re.compile(
 )
 _SEPARATORS = re.compile(r"(?:[\s,;:/()\[\]&\u2014.!?]|[-+]\s|(?:and|or)\b)*", re.IGNORECASE)
 _CLAUSE_END = re.compile(r"\s*(?:[;!?\n()\[\]&/\u2014]|[,.:](?!\d)|\s[-+]+\s|\s(?:and|or)\b)", re.IGNORECASE)
+_IS_DISMISSED = re.compile(
+    r"\s+(?:is|are|was|were|do|does|can)"
+    r"(?:n't|\s+not|\s+never|\s+wrong|\s+incorrect|\s+(?:\w+ly\s+)?\w+ed)\b",
+    re.IGNORECASE,
+)
+_COMPARES = re.compile(
+    r"\b(?:not|never|neither|nor|wrong|incorrect|false|unlike|than|instead\s+of|eliminat\w+"
+    r"|rul\w+\s+out|exclud\w+|whereas|while)\b|n't\b",
+    re.IGNORECASE,
+)
+_GOES_ON = re.compile(r"\s+(?!(?:or|and)\b)[a-z]")  # "A is a solid" explains, "A or" lists
+_LAST_WORDS = re.compile(r"\W+$")
 _MOST_CLAUSES = 24
+_MOST_CUES = 6  # "but actually it could be C"
 _AFTER_BARE_LABEL = re.compile(
     r"\s+(?:because|since|as|due|which|is|was|would|for)\b|\s+\(", re.IGNORECASE
+)
+# Words that a sentence about the question's matter may add: all of its candidates are known.
+_MOST_UNKNOWN = 4
+# "C is better", "I would go with C"
+_FAVORS = (
+    r"\s+(?:is|are|was|were|seems?|looks|sounds|fits|(?:would|might|could|may|must|should)\s+be)\s+"
+    r"(?:(?!not|never|less|hardly)\w+\s+){0,3}?"
+    r"(?:better|best|correct|right|true|likel\w+|possible|plausible"
+    r"|the\s+(?:\w+\s+)?(?:answer|one|choice|option|cause|reason))\b"
+)
+_PREFERS = (
+    r"\b(?:[Ii]|[Ww]e|[Ll]et's|[Ll]et\s+me)(?:\s+|'\w+\s+)(?:\w+\s+){0,3}?"
+    r"(?:prefer|choose|pick|select|meant?|go(?:ing)?\s+with"
+    r"|(?:change|switch)(?:\s+(?:it|that|my\s+\w+))?\s+to)"
+    r"\s+(?:the\s+)?(?:option\s+|choice\s+|answer\s+)?"
 )
 _REJECTS = re.compile(
     r"\b(?:is|are)\s+(?:all\s+|both\s+|clearly\s+)?(?:not|wrong|incorrect|false)\b", re.IGNORECASE
@@ -384,11 +586,16 @@ class Choices:
     )
     self._trailing = re.compile(
         rf"[\s,.\u2014-]*(?:[(\[]\s*(?:(?:option|choice|answer)\s+)?({names})\s*[)\]]"
-        rf"|(?:option|choice)\s+({names})(?!\w))",
+        rf"|(?:option|choice)\s+({names})(?!\w|\s+(?:is|was|would|does|has|can)\b))",
         re.IGNORECASE,
     )
 
     self._listed = re.compile(rf"(?<![\w'])({names})\s*[)\].:]\s*", re.IGNORECASE)
+    # A label in prose stands in its own case: "a" is an article, and so may be the "A" of a sentence.
+    spelled = "|".join(sorted((re.escape(text) for text in texts if text), key=len, reverse=True))
+    mention = rf"(?<![\w'-])(?:({names})|((?i:{spelled or '(?!)'})))(?![\w'-])"
+    self._mention = re.compile(mention)
+    self._favored = re.compile(rf"{mention}[)\]]?{_FAVORS}|{_PREFERS}[(\[]?{mention}")
 
   def _index(self, level, texts: list[str]) -> dict[str, str | None]:
     """Maps each text's key to its label, and a key that two texts share to None."""
@@ -412,6 +619,7 @@ class Choices:
       return None, "the answer asks instead of choosing"
     found = _stated(map(self._verdict, [text, *(after for _, after in statements(text))]))
     found = found or _stated(map(self._verdict, conclusions(text)))
+    found = found or _stated(map(self._verdict, self._complements(text, prompt)))
     found = found or _stated([self._restated(text, prompt)])
     if not found:
       return None, "the answer states no choice"
@@ -448,7 +656,8 @@ class Choices:
       if named:
         if named == label:
           return self._settled(label, behind)
-        if is_dressed:
+        # "B. Oxygen is released" explains choice B, "B. Oxygen, because" contradicts it.
+        if is_dressed and not _IS_DISMISSED.match(behind):
           return ""
         break
     if not is_dressed or is_denied(rest):
@@ -463,6 +672,15 @@ class Choices:
         return ""
       rest = rest[again.end() :]
     if any(self._lists(match, rest, label) for match in self._listed.finditer(rest)):
+      return ""
+    others = (match for match in self._mention.finditer(rest) if self._mentioned(match.groups()) != label)
+    other = next(others, None)
+    # What is wrong after another choice is mentioned is that one.
+    if retracts(rest[: other.start()] if other else rest):
+      return ""
+    if other and any(self._mentioned(m.groups()) != label for m in self._favored.finditer(rest)):
+      return ""
+    if other and any(self._offers(sentence, label) for sentence in _SENTENCE.split(rest)):
       return ""
     for _ in range(_MOST_CLAUSES):
       rest = _SEPARATORS.sub("", rest, count=1)
@@ -479,9 +697,25 @@ class Choices:
         return ""
     return label
 
+  def _offers(self, sentence: str, label: str) -> bool:
+    """Says whether a sentence hands out another label: "then C", "my second guess is C", not "unlike C"."""
+    if _COMPARES.search(sentence):
+      return False
+    return any(
+        match[1] and match[1].isalpha() and self._by_name[match[1].casefold()] != label
+        and not _GOES_ON.match(sentence, match.end())
+        and self._by_text(_LAST_WORDS.sub("", sentence[: match.start()])) is None
+        for match in self._mention.finditer(sentence)
+    )  # fmt: skip
+
+  def _mentioned(self, groups: tuple[str | None, ...]) -> str | None:
+    """Returns the choice of the one group that matched: a label or a text."""
+    found = next(group for group in groups if group)
+    return self._by_name.get(found.casefold()) or self._by_text(found)
+
   def _candidate(self, text: str) -> tuple[str | None, str]:
     """Returns the choice that `text` names at its start, after any cue such as "or", and the rest."""
-    for _ in range(4):
+    for _ in range(_MOST_CUES):
       begins = tokens(text[:48])[:1]  # most prose is known by its first word
       may_name = begins and begins[0] in self._first
       for head, behind in heads(text, self._longest, _CLAUSE_END) if may_name else ():
@@ -513,16 +747,35 @@ class Choices:
         return index[name]
     return None
 
+  def _complements(self, text: str, prompt: str) -> Iterator[str]:
+    """Yields what a text in the question's words says that its subject is."""
+    for subject, complement in complements(text, prompt_words(prompt)):
+      if self._named(tokens(subject)):  # "Oxygen is carbon dioxide": a prompt may list the choices
+        return
+      yield complement
+
   def _restated(self, text: str, prompt: str) -> str | None:
-    words = tokens(text)
+    """The one choice that a sentence about the question's matter names; "" where a label disagrees."""
+    named = self._named(tokens(text))
+    if len(named) != 1:
+      return None
+    label = named[0]
+    labelled = [self._by_name[(m[1] or m[2]).casefold()] for m in self._trailing.finditer(text)]
+    if any(other != label for other in labelled):
+      return ""
+    text = self._trailing.sub("", text)
+    if not restates(text, self._words[label], prompt_words(prompt), most_unknown=_MOST_UNKNOWN):
+      return None
+    sentence = _SENTENCE.search(text)
+    return self._settled(label, text[sentence.end() :] if sentence else "")
+
+  def _named(self, words: list[str]) -> list[str]:
+    """Returns the labels of all choices whose text stands in `words`, but for parts of longer ones."""
     named = [label for label, own in self._words.items() if own and _contains(words, own)]
-    named = [
+    return [
         label for label in named
         if not any(label != other and _contains(self._words[other], self._words[label]) for other in named)
     ]
-    if len(named) != 1:
-      return None
-    return named[0] if restates(text, self._words[named[0]], prompt_words(prompt)) else None
 
 
 _LEVELS = (

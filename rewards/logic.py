@@ -2,7 +2,8 @@
 
 One real input: the answer `No, because the Police are musicians.` against YesNo(value=False).
 
-Not here: other words for it ("correct", "nope"), and whether the reasoning supports the verdict.
+Not here: other words for it ("correct", "nope"), which can contradict a verdict but state none,
+and whether the reasoning supports the verdict.
 """
 
 import re
@@ -27,14 +28,18 @@ _STOPS = (
     rf"\s*$|\s*(?!\?)(?:{_CLAUSE_END})"
     r"|\s+(?:because|since|as|and|or|but|though|although|yes|no|true|false)\b"
 )
+_IS_ANSWER = r"\s+is\s+(?:the\s+|my\s+)?(?:(?:correct|right|best|final)\s+)*(?:answer|correct|right)\b"
 _SUBJECT = (
     r"\s+(?:it|its|they|their|he|his|she|her|this|that|these|those|there|the|an?|we|you|i|if|when|wait"
     r"|actually|sorry)\b"
 )
 _HEDGE = r"(?:maybe|perhaps|possibly|probably|presumably|(?:most\s+|very\s+)?likely|sometimes)"
+# "Yes pears float" answers without a comma; "yes man", "yes is wrong" and "yes vote" do not answer.
+_PROSE = rf"\s+(?!(?:is|was|isn't|wasn't|are|or|{_HEDGE})\b)[\w'-]+\s+\w"
+_SURELY = r"\s+(?:indeed|definitely|absolutely|certainly|surely|of\s+course)\b"
 _STANDS = {
-    "yes": re.compile(rf"(?!\s*\?|\s+{_HEDGE}\b)", re.IGNORECASE),
-    "no": re.compile(f"{_STOPS}|{_SUBJECT}", re.IGNORECASE),
+    "yes": re.compile(f"{_STOPS}|{_SUBJECT}|{_IS_ANSWER}|{_SURELY}|{_PROSE}", re.IGNORECASE),
+    "no": re.compile(f"{_STOPS}|{_SUBJECT}|{_IS_ANSWER}", re.IGNORECASE),
     "true": re.compile(_STOPS, re.IGNORECASE),
 }
 _STANDS["false"] = _STANDS["true"]
@@ -52,7 +57,10 @@ _LEAD = re.compile(
     )\b|'s\b)*\s*""",
     re.IGNORECASE | re.VERBOSE,
 )
+_OPENS = re.compile(rf"\b(?:and|but|or)\s+$|^{_LEAD.pattern}$", re.IGNORECASE | re.VERBOSE)
+_ASKED = re.compile(r"\s*\?|\s+(?:in|for|on|under|with)\s", re.IGNORECASE)
 _LONGEST_LEAD = 120
+_LONGEST_CONCESSION = 200
 # The same statement in the middle of a clause: "... of skates So the answer is".
 _ANSWER_IS = re.compile(
     r"(?<!n't think )(?<!not think )(?<!doubt )(?<!doubt that )"
@@ -72,6 +80,31 @@ _HEDGED = re.compile(
     r"|\bno\s+(?:idea|way\s+to\s+(?:know|tell))\b",
     re.IGNORECASE,
 )
+_VERDICT = r"\b(?:yes|no|true|false)\b\W*"
+_IT = r"(?:it|that|this|the\s+(?:statement|claim|sentence|assertion))"
+_FALSITY = re.compile(r"\b(?:false|wrong|incorrect|untrue|lie|myth)\b", re.IGNORECASE)
+# "Yes, that is wrong", "No. It is true that he did": read after a verdict or at the start of a sentence.
+_JUDGEMENT = re.compile(
+    rf"(?:{_VERDICT}|[.!?\n]\s*)(?:(?:but|and|well|actually|in\s+fact|however)\b[\s,]*)*"
+    rf"{_IT}(?:\s+is|'s|(?=\s+isn't))"
+    r"(?:\s+(?:\w+ly|indeed|in\s+fact|of\s+course))?\s+"
+    r"(?:(true|correct|right)|(?:isn't|not)\s+(?:true|correct|right)"
+    r"|false|wrong|incorrect|untrue|an?\s+(?:lie|myth))\b",
+    re.IGNORECASE,
+)
+_CONCESSION = re.compile(r"\b(?:but|however|yet|though|although)\b", re.IGNORECASE)
+_AGREEING = ("yeah", "yep", "yup", "correct", "right")
+_ASIDE = re.compile(
+    rf"(?:^|(?:{_CLAUSE_END})\s*(?:(?:but|or|and|wait|actually|well)\s+)?|\b(?:yes|no)\s+(?:or|but|and)\s+)"
+    rf"(yeah|yep|yup|correct|right|nope|nah|not|wrong|incorrect)\s*(?=$|{_CLAUSE_END})",
+    re.IGNORECASE,
+)
+_TAKEN_BACK = re.compile(
+    rf"{_VERDICT}(?:(?<=\()|(?:which|(?:but\s+)?(?:that|this|the)\s+answer|but\s+(?:that|this|it))"
+    r"(?:\s+is|'s)\s+)"
+    r"(?:wrong|incorrect|false|untrue|not\s+(?:true|correct|right))\b",
+    re.IGNORECASE,
+)
 
 
 @register("yes_no", kind="correctness", domains=("logic",))
@@ -84,7 +117,8 @@ def yes_no(completion: Completion, example: Example) -> Score | None:
 
   A policy might say both ("yes and no", "Yes. No."), turn around ("yes, but actually no"), hedge
   ("probably yes", "it depends") or negate ("not yes"); "no" also hides in "know" and "nothing". Every
-  verdict in the answer must be the same one, and none may be asked, hedged or negated.
+  verdict in the answer must be the same one, and none may be asked, hedged, negated, contradicted by
+  an aside ("No. It is true that he did.") or taken back ("Yes. Just kidding.").
   """
   reference = example.reference
   if isinstance(reference, Choice):
@@ -94,7 +128,7 @@ def yes_no(completion: Completion, example: Example) -> Score | None:
   expected = f"expected {reference.text!r}"
   if len(completion.answer) > answers.MAX_CHARACTERS:
     return Score(0.0, reason=f"the answer is too long for a verdict, {expected}")
-  verdicts, problem = _verdicts(answers.unwrap(completion.answer))
+  verdicts, problem = _verdicts(answers.unwrap(completion.answer), example.prompt)
   if problem:
     return Score(0.0, reason=f"{problem}, {expected}")
   stated = "yes" if verdicts == {True} else "no"
@@ -105,26 +139,44 @@ def _states(before: str) -> bool:
   return any(match.end() == len(before) for match in _ANSWER_IS.finditer(before))
 
 
-def _verdicts(text: str) -> tuple[set[bool], str]:
+def _verdicts(text: str, prompt: str) -> tuple[set[bool], str]:
   """Returns the verdicts that an unwrapped answer states, and what is wrong with them or ""."""
   stated: set[bool] = set()
   mentioned: set[bool] = set()
   for match in _WORD.finditer(text):
     word = match[1].lower()
-    if not _STANDS[word].match(text, match.end()):
-      continue
     start = max(0, match.start() - _LONGEST_LEAD)
     before = _CLAUSE.split(text[start : match.start()])[-1]
-    if _NEGATION.search(before):
+    if not _STANDS[word].match(text, match.end()):
+      # "Yes? No.", "Yes, or is it no?", "Yes for some, no for others"; but "Is it true? No." asks itself.
+      if word in ("yes", "no") and _OPENS.search(before) and _ASKED.match(text, match.end()):
+        mentioned.add(word in _POSITIVE)
       continue
-    if _LEAD.fullmatch(before) or _states(before):
+    negation = _NEGATION.search(before)
+    if negation:  # "No. That is not true." says the same twice, "Yes. It is not true." does not
+      if _LEAD.fullmatch(before, 0, negation.start()):
+        mentioned.add(word not in _POSITIVE)
+    elif _LEAD.fullmatch(before) or _states(before):
       stated.add(word in _POSITIVE)
     elif word in ("yes", "no"):
       mentioned.add(word in _POSITIVE)
   if not stated:
     return stated, "the answer states no verdict"
-  if len(stated | mentioned) > 1:
+  if len(stated | mentioned | _asides(text, prompt)) > 1:
     return stated, "the answer contradicts itself"
   if _HEDGED.search(text) or any(map(_HEDGING_CLAUSE.fullmatch, _CLAUSE.split(text))):
     return stated, "the answer hedges"
+  if answers.recants(text) or _TAKEN_BACK.search(text):
+    return stated, "the answer takes its verdict back"
   return stated, ""
+
+
+def _asides(text: str, prompt: str) -> set[bool]:
+  """Returns the verdicts of an answer's asides: ", yeah", ". It is true that he did.", ". Nope"."""
+  found = {match[1].lower() in _AGREEING for match in _ASIDE.finditer(text)}
+  if not _FALSITY.search(prompt):  # "Is it wrong to lie?" may be answered "Yes, it is wrong."
+    found.update(
+        bool(match[1]) for match in _JUDGEMENT.finditer(text)
+        if not _CONCESSION.search(text, match.end(), match.end() + _LONGEST_CONCESSION)
+    )
+  return found

@@ -31,8 +31,9 @@ def science_answer(completion: Completion, example: Example) -> Score | None:
   A policy might list candidates, give a letter with another choice's text, deny ("not B"), hedge,
   or hide the word in a longer one ("stem cell"). None is paid: only the verdict that the answer opens
   with or states after "the answer is" is read, it must agree with itself, and what follows it must
-  not name a further candidate. In free text the other candidates are unknown, so what follows must
-  be prose.
+  not name a further candidate or take it back. In free text the other candidates are unknown but for
+  those that the question names, so what follows must be prose that says of nothing else what it says
+  of the truth.
   """
   reference = example.reference
   if isinstance(reference, Text) and re.fullmatch("[A-J]", reference.text.strip()):
@@ -48,7 +49,7 @@ _LETTERS = tuple((letter, "") for letter in "ABCDEFGHIJ")
 
 
 def _score_text(answer: str, reference: Text, prompt: str) -> Score:
-  truth = _truth(reference)
+  truth = _truth(reference, prompt)
   expected = f"expected {reference.text!r}"
   if len(answer) > answers.MAX_CHARACTERS:
     return Score(0.0, reason=f"the answer is too long for a short text, {expected}")
@@ -60,33 +61,40 @@ def _score_text(answer: str, reference: Text, prompt: str) -> Score:
   stated = [truth.verdict(statement) for _, statement in statements]
   if not verdict and statements and _is_candidate(statements[0][0]):
     return Score(0.0, reason=f"the answer names several candidates, {expected}")
+  if verdict is None and not stated:
+    verdict = truth.restated(text)
   if all(stated) and (verdict or stated):
     return Score(1.0, reason=f"the answer states {reference.text!r}")
-  if verdict is None and not stated:
-    known = answers.question_words(prompt)
-    sentence, _, rest = text.partition(". ")
-    states = answers.is_sentence(sentence) and any(
-        answers.restates(sentence, words, known) for words in truth.words
-    )
-    if states and _explains(". " + rest, truth.keys):
-      return Score(1.0, reason=f"the answer repeats the question with {reference.text!r}")
-  if verdict is False:
+  if verdict is not None:
     return Score(0.0, reason=f"the answer names {reference.text!r} and takes it back or names more")
   return Score(0.0, reason=f"the answer does not state {reference.text!r}")
 
 
 class _Truth:
-  """All texts that a reference accepts, as keys."""
+  """All texts that a reference accepts, as keys, and what the question says about them."""
 
-  def __init__(self, reference: Text):
+  def __init__(self, reference: Text, prompt: str):
     texts = []
     for text in map(answers.unwrap, (reference.text, *reference.aliases)):
       texts.append(text)
       parenthesis = re.fullmatch(r"(.*\S)\s*\((\S+)\)", text)  # "sulfur dioxide (SO2)"
       if parenthesis:
         texts += parenthesis.groups()
+    self._is_clause = any(map(_IS.search, texts))
     self.words = [words for words in map(answers.tokens, texts) if words]
+    self._question = answers.key(answers.unwrap(prompt))
+    self._known = answers.question_words(prompt)
+    self._rivals = frozenset().union(*(answers.rivals(prompt, words) for words in self.words))
+    # "It decreases" and "two atoms" are no parts of other names, as "stem cell" is for "cell".
+    self._may_stand_short = bool(self._rivals) or all(w[0].isdigit() for w in self.words)
     self.keys = {answers.key(text) for text in texts} - {""}
+    # "What type of energy ...?" is answered by "kinetic" and by "kinetic energy".
+    for noun in answers.head_nouns(prompt):
+      for text, words in zip(texts, map(answers.tokens, texts)):
+        if words and words[-1] != noun:
+          self.keys |= {answers.key(f"{text} {noun}"), answers.key(f"{noun} of {text}")}
+        elif len(words) > 1:
+          self.keys.add(answers.key(text.rsplit(None, 1)[0]))
     self.lists = {_list_key(text) for text in texts} - {""}
     self._longest = 2 * max(map(len, texts)) + 32
 
@@ -95,13 +103,89 @@ class _Truth:
     for opening in answers.openings(text.strip()):
       for head, rest in answers.heads(opening, self._longest):
         if answers.key(head) in self.keys or self.lists and _list_key(head) in self.lists:
-          return _explains(rest, self.keys)
+          return not rest.strip(_CLOSING) or self._stands(rest, text)
     return None
+
+  def restated(self, text: str) -> bool | None:
+    """The verdict of a text that repeats the question: "Plants make food through photosynthesis"."""
+    for subject, complement in answers.complements(text, self._known):
+      if self._names(answers.tokens(subject)):
+        break
+      verdict = self.verdict(complement)
+      if verdict is not None:
+        return verdict
+    sentence, _, rest = text.partition(". ")
+    is_sentence = answers.is_sentence(sentence) or self._may_stand_short and not _LISTS.search(sentence)
+    if not is_sentence or answers.key(sentence) in self._question:
+      return None
+    if not any(answers.restates(sentence, words, self._known) for words in self.words):
+      return None
+    return self._stands(". " + rest, text)
+
+  def _stands(self, rest: str, text: str) -> bool:
+    """Says whether the truth in `text` is its one verdict, whatever `rest` follows it."""
+    return _explains(rest, self.keys, self._known) and not self._has_rival(text)
+
+  def _names(self, words: list[str]) -> bool:
+    """Says whether `words` hold the truth or one of the question's alternatives to it."""
+    if not self._rivals.isdisjoint(words):
+      return True
+    return any(answers.find_words(words, own) >= 0 for own in self.words)
+
+  def _has_rival(self, text: str) -> bool:
+    """Says whether `text` says of something else what it says of the truth: "A fish is a whale"."""
+    frame: set[str] = set()
+    for fragment in (_SENTENCE_END if self.lists else _FRAGMENT_END).split(text):
+      claim = _CONTRAST.split(fragment, maxsplit=1)[0]  # "..., not a fish", "larger than an atom"
+      words = answers.tokens(claim)
+      if self._adds(claim, words):
+        return True
+      if any(answers.is_alternative(words, own) or _is_twin(words, own) for own in self.words):
+        return True
+      is_own = any(answers.find_words(words, own) >= 0 for own in self.words)
+      if not self._rivals.isdisjoint(words) and (is_own or not answers.unknown_words(words, self._known)):
+        return True
+      others = set(answers.unknown_words(words, ()))
+      is_copular = bool(_IS.search(claim))
+      if is_own:
+        frame = frame or others.difference(*self.words)
+        if is_copular and not self._is_clause and _RUN_ON.search(claim):
+          return True
+      elif is_copular and (_WINS.search(claim) or self._names_another(claim)):
+        return True
+      elif len(frame) > 1 - is_copular and frame <= others and 0 < len(others - frame) <= 2:
+        return True
+    return False
+
+  def _adds(self, claim: str, words: list[str]) -> bool:
+    """Says whether a claim answers the question once more: "RNA also carries genetic information"."""
+    if "also" not in words or any(answers.find_words(words, own) >= 0 for own in self.words):
+      return False
+    new = [word for word in answers.unknown_words(words, self._known) if word != "also"]
+    return len(new) == 1 and len(words) > 3 and not _PRONOUN.match(claim)
+
+  def _names_another(self, claim: str) -> bool:
+    """Says whether a claim gives the question's subject a name of its own: "It is the nucleus"."""
+    for _, complement in answers.complements(claim.strip(), self._known):
+      if _NAME.fullmatch(complement) and answers.unknown_words(answers.tokens(complement), self._known):
+        return True
+    return False
+
+
+def _is_twin(words: list[str], own: list[str]) -> bool:
+  """Says whether `words` differ from the truth in a word: "sigma bond" beside "pi bond"."""
+  if words == own or not 1 < len(own) == len(words):
+    return False
+  return 2 * sum(map(str.__eq__, words, own)) >= len(own)
+
+
+_LISTS = re.compile(r"[,;/&]")
+_CLOSING = " .!\n)"
 
 
 @functools.lru_cache(maxsize=4096)
-def _truth(reference: Text) -> _Truth:
-  return _Truth(reference)
+def _truth(reference: Text, prompt: str) -> _Truth:
+  return _Truth(reference, prompt)
 
 
 def _list_key(text: str) -> str:
@@ -123,8 +207,11 @@ _SENTENCE_WORDS = re.compile(
     re.IGNORECASE,
 )
 _APPOSITION = re.compile(
-    r"\s*(?:an?|the|one)\s+[^,]+\s(?:of|that|which|who|where|in|for|by)\s+[^,]+$", re.IGNORECASE
+    r"\s*(?:(?:an?|the|one)\s+[^,]+\s(?:of|that|which|who|where|in|for|by)\s+[^,]+"
+    r"|(?:the|an?)\s+\w+'s\s+(?:\w+\s+)?\w+\s*)$",
+    re.IGNORECASE,
 )
+_DETERMINED = re.compile(r"\s*(?:an?|the|its|their|one)\s", re.IGNORECASE)
 # What takes a verdict back or adds to it; the second kind also begins ordinary sentences.
 _TURNS = re.compile(
     r"\s*(?:or|actually|alternatively|maybe|perhaps|possibly|wait|either|if\s+not)\b", re.IGNORECASE
@@ -132,41 +219,83 @@ _TURNS = re.compile(
 _MAY_TURN = re.compile(
     r"\s*(?:and|but|also(?!\s+(?:known|called))|instead(?!\s+of)|otherwise|no)\b", re.IGNORECASE
 )
+# Where one claim ends and another can begin, and what in a claim is not claimed of the question's subject.
+_SENTENCE_END = re.compile(r"[.;!?:]+(?!\d)|\n+")
+_FRAGMENT_END = re.compile(r"[.;!?:]+(?!\d)|\n+|,(?!\d)|\s+(?:and|but)\s+")
+_CONTRAST = re.compile(
+    r"\b(?:not|never|no|nor|neither|than|unlike|instead|rather|while|whereas|although|though|because|since|as"
+    r"|so|which|who|that|what|where|when|how|if|unless|compared|like|incorrect|wrong|false)\b|n't\b",
+    re.IGNORECASE,
+)
+_IS = re.compile(r"\b(?:is|are|was|were)\b", re.IGNORECASE)
+_RUN_ON = re.compile(r"\b(?:is|are|was|were)\s.*\s(?:is|are|was|were)\b", re.IGNORECASE)
+_WINS = re.compile(
+    r"^(?!\W*(?:it|this|that|they|these|the\s+(?:\w+\s+)?(?:answer|option|choice|term))\b)"
+    r".*\w\s+(?:is|are)\s+(?:(?:also|really|actually|probably)\s+)?(?:the\s+)?(?:\w+\s+)?"
+    r"(?:correct|right|better|best|answer)\s*$",
+    re.IGNORECASE,
+)
+_PRONOUN = re.compile(r"\W*(?:it|they|this|that|these)\b", re.IGNORECASE)
+_NAME = re.compile(r"\s*the\s+\w+(?:\s+\w+)?\s*", re.IGNORECASE)
+_ACRONYM = re.compile(r"[A-Z]{3,}")  # (RNA) may be another candidate
 _SYMBOL = re.compile(r"[A-Z][A-Za-z]{0,2}[0-9A-Z+-]{0,8}")  # (DNA), (CO2), (Hg)
 
 
-def _explains(rest: str, keys: set[str]) -> bool:
+def _explains(rest: str, keys: set[str], known: frozenset[str]) -> bool:
   """Says whether what follows the truth explains it, rather than naming a further candidate."""
-  if not rest.strip(" .!\n)"):
+  if not rest.strip(_CLOSING):
     return True
-  if answers.is_denied(rest):
+  if answers.is_denied(rest) or answers.retracts(rest):
     return False
   parenthesis = re.match(r"\s*[(\[]([^()\[\]]*)[)\]]", rest)
   if parenthesis:
     inside, rest = parenthesis[1].strip(), rest[parenthesis.end() :]
     turns = _TURNS.match(inside) or _MAY_TURN.match(inside)
     is_aside = len(inside.split()) > 3 and not turns  # "the powerhouse of the cell"
-    if not (is_aside or _SYMBOL.fullmatch(inside) or answers.key(inside) in keys or _is_prose(inside)):
+    is_symbol = _SYMBOL.fullmatch(inside) and not _ACRONYM.fullmatch(inside)
+    is_same = answers.key(inside) in keys or any(_abbreviates(inside, key) for key in keys)
+    if not (is_aside or is_symbol or is_same or _is_prose(inside)):
       return False
     if answers.is_denied(rest):
       return False
   first, *others = re.split(r"[.;!?]+(?!\d)|\n+", rest)
   others = [other for other in others if other.strip(" )")]
-  if others and not _is_prose(others[0]) or any(map(_TURNS.match, others)):
+  if others and not (_is_prose(others[0]) or _is_on_topic(others[0], known)):
+    return False
+  if any(map(_TURNS.match, others)):
     return False
   first = first.strip()
   if first.startswith(","):
     clause = first[1:]
-    return bool(not _MAY_TURN.match(clause) and (_EXPLAINS.match(clause) or _APPOSITION.match(clause)))
+    if _MAY_TURN.match(clause):
+      return False
+    # "the cell's powerhouse", where the question speaks of both
+    repeats = _DETERMINED.match(clause) and not answers.unknown_words(answers.tokens(clause), known)
+    return bool(repeats or _EXPLAINS.match(clause) or _APPOSITION.match(clause))
   if first[:1] in (":", "-", "\u2014", "("):
     return _is_prose(first.lstrip(":-\u2014( "))
   return not first or bool(_EXPLAINS.match(first))
+
+
+def _abbreviates(text: str, key: str) -> bool:
+  """Says whether one of the two is short for the other: "DNA" for "deoxyribonucleic acid"."""
+  short, long = sorted((answers.key(text), key), key=len)
+  if not 1 < len(short) <= 5 or short[0] != long[0] or len(long) < 2 * len(short):
+    return False
+  letters = iter(long)
+  return all(letter in letters for letter in short)
 
 
 def _is_candidate(text: str) -> bool:
   """Says whether text before a verdict is a candidate of its own: "Nucleus. The answer is"."""
   words = answers.tokens(re.sub(r"\b(?:so|thus|hence|therefore|my|final|correct)\b", "", text, flags=re.I))
   return bool(words) and not _is_prose(text)
+
+
+def _is_on_topic(text: str, known: frozenset[str]) -> bool:
+  """Says whether a short text without a listed verb speaks of the question: "A whale breathes air"."""
+  words = answers.tokens(text)
+  return len(words) > 2 and bool(_DETERMINED.match(text)) and not answers.unknown_words(words[:1], known)
 
 
 def _is_prose(text: str) -> bool:

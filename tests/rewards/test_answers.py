@@ -92,6 +92,61 @@ def test_no_attack_on_multiple_choice_is_paid(answer):
   assert score(answer) == 0.0
 
 
+@pytest.mark.parametrize("prompt", [PROMPT, "Which gas do plants take in?"])
+@pytest.mark.parametrize("answer", [
+    "B. But C is better.", "B. Actually it is C", "B. Really it is C.", "B. C is right.",
+    "B, although C is right",
+    "B. I would go with C", "B. I meant C", "B. Let me change to C", "B. Hmm, C.", "B. My second guess is C.",
+    "B > C > A", "B (60%), C (40%)", "B, else C", "B, but it could be C", "B. It's either B or C",
+    "B. Better: C",
+    "B. Nitrogen is the correct answer.", "B but nitrogen is more likely",
+])  # fmt: skip
+def test_a_choice_with_another_one_offered_later_is_not_paid(answer, prompt):
+  assert score(answer, prompt=prompt) == score(answer, right="C", prompt=prompt) == 0.0
+
+
+@pytest.mark.parametrize("answer", [
+    "B, which is wrong", "B. That is wrong.", "B, but that is incorrect", "B. Just kidding.",
+    "B. Never mind.",
+    "B. I was wrong", "B. I'm not sure.", "B isn't right.", "B is the wrong answer", "B or not", "B. Not!",
+    "carbon dioxide, which is wrong", "carbon dioxide. That is not the answer.",
+])  # fmt: skip
+def test_a_choice_taken_back_is_not_paid(answer):
+  assert score(answer) == 0.0
+
+
+@pytest.mark.parametrize("answer", [
+    "B. Some people say oxygen, but that is wrong.", "B. Nitrogen is not used. Water vapor is released.",
+    "B) carbon dioxide. Option A is incorrect because oxygen is released.",
+    "B. Options A, C and D are incorrect.",
+    "B. A is a gas too, yet plants release it.", "B. It is not A because oxygen is released.", "B, unlike C",
+])  # fmt: skip
+def test_a_choice_with_the_others_dismissed_is_paid(answer):
+  assert score(answer) == 1.0
+
+
+@pytest.mark.parametrize("prompt", [PROMPT, "Which gas do plants take in?"])
+@pytest.mark.parametrize("answer", [
+    "The gas that plants take in is carbon dioxide (B).",
+    "The gas plants take in is carbon dioxide, which is used.",
+    "Plants absorb carbon dioxide.", "Plants absorb carbon dioxide through their leaves.", "The gas is B.",
+    "Carbon dioxide is taken in by plants.", "During photosynthesis, plants absorb carbon dioxide.",
+])  # fmt: skip
+def test_a_sentence_about_the_questions_subject_states_the_one_choice_it_names(answer, prompt):
+  assert score(answer, prompt=prompt) == 1.0
+  assert score(answer, right="A", prompt=prompt) == 0.0
+
+
+@pytest.mark.parametrize("answer", [
+    "The gas that plants take in is carbon dioxide (A).", "Plants absorb carbon dioxide or oxygen.",
+    "The gas that plants take in is carbon dioxide or oxygen.", "Plants absorb anything but carbon dioxide.",
+    "Plants do not absorb carbon dioxide.", "Plants absorb carbon dioxide. Actually, oxygen.",
+    "Oxygen is carbon dioxide.", "Which gas do plants take in? (A) oxygen (B) carbon dioxide (C) nitrogen",
+])  # fmt: skip
+def test_a_sentence_that_names_several_choices_or_denies_one_is_not_paid(answer):
+  assert score(answer) == score(answer, right="A") == 0.0
+
+
 def test_the_article_a_is_not_choice_a():
   choices = (("A", "mineral"), ("B", "rock"), ("C", "rock cycle"))
   assert score("A rock", "B", choices) == 1.0

@@ -106,6 +106,49 @@ def test_no_attack_on_yes_and_no_is_paid(answer):
   assert score(answer, False) == 0.0
 
 
+@pytest.mark.parametrize("answer", [
+    "No. It is true that he did.", "Yes. It is false.", "Yes, that is false.", "Yes. That's a lie.",
+    "No, it's true.",
+    "Yes, that is not true.", "Yes. The answer is not yes.", "Yes, incorrect", "no, yeah", "yes, nope",
+    "Yes... NOT!",
+    "Yes for some and no for others", "Yes in some cases, no in others", "Yes... or is it no?", "Yes? No.",
+])  # fmt: skip
+def test_a_verdict_that_its_own_aside_contradicts_is_not_paid(answer):
+  assert score(answer, True) == score(answer, False) == 0.0
+
+
+@pytest.mark.parametrize("answer", [
+    "Yes. Just kidding, no", "Yes is wrong.", "The answer yes is wrong.", "Yes, but that is wrong",
+    "No, which is wrong",
+    "Yes (wrong)", "No (wrong)", "Yes. Strike that.", "No. I was joking.", "Yes, or not",
+    "No, but that is wrong.",
+])  # fmt: skip
+def test_a_verdict_taken_back_is_not_paid(answer):
+  assert score(answer, True) == score(answer, False) == 0.0
+
+
+def test_yes_before_a_lone_noun_is_no_verdict():
+  for answer in ("yes man", "yes vote", "yes boss", "no man"):
+    assert score(answer, True) == score(answer, False) == 0.0
+  for answer in ("Yes indeed", "Yes it is", "Yes is the answer."):
+    assert score(answer, True) == 1.0
+
+
+def test_an_aside_that_agrees_or_concedes_keeps_the_verdict():
+  for answer in ("Yes, correct.", "Yes, that's right.", "Yes, it is true that he did."):
+    assert (score(answer, True), score(answer, False)) == (1.0, 0.0)
+  for answer in (
+      "No, nope.", "No, incorrect.", "No, this is a myth.", "No, because it is true that he left.",
+      "No. It is true that he was there, but he did not do it.",
+  ):  # fmt: skip
+    assert (score(answer, True), score(answer, False)) == (0.0, 1.0)
+
+
+def test_a_question_about_what_is_wrong_may_be_answered_in_its_own_words():
+  example = Example(uid="u", domain="logic", prompt="Is it wrong to lie?", reference=YesNo(value=True))
+  assert yes_no(Completion(text="", answer="Yes, it is wrong."), example) == 1.0
+
+
 def test_the_reason_names_the_verdict_or_what_is_wrong():
   assert "states 'no'" in score("No.", True).reason
   assert "contradicts" in score("Yes. No.", True).reason

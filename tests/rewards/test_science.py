@@ -82,6 +82,105 @@ def test_no_attack_on_free_text_is_paid(answer):
   assert score(answer) == 0.0
 
 
+WHALE = "Is a whale a mammal or a fish?"
+LARGER = "Which is larger, a molecule or an atom?"
+FOOD = "What is the process by which plants make food called?"
+ENERGY = "What type of energy does a moving car have?"
+FORCE = "What force keeps the planets in orbit around the Sun?"
+
+
+@pytest.mark.parametrize(("answer", "text", "prompt"), [
+    ("A whale is a mammal or a fish.", "mammal", WHALE), ("Is a whale a mammal or a fish", "mammal", WHALE),
+    ("A whale is a mammal, a fish", "mammal", WHALE), ("A whale is a mammal a fish", "mammal", WHALE),
+    ("A fish is a mammal.", "mammal", WHALE), ("A whale is a mammal. A whale is a fish.", "mammal", WHALE),
+    ("It is a mammal. It is a fish.", "mammal", WHALE), ("A mammal is a fish.", "mammal", WHALE),
+    ("Which is larger, a molecule or an atom", "molecule", LARGER), ("molecule atom", "molecule", LARGER),
+    ("The molecule is larger an atom is larger", "molecule", LARGER),
+    ("The molecule is larger an atom is larger", "molecule", "What is larger?"),
+    ("A molecule is larger. An atom is larger.", "molecule", LARGER),
+    ("The molecule is larger and the atom is larger", "molecule", "What is larger?"),
+    ("rat, mouse", "mouse", "Which has a higher metabolic rate, a mouse or an elephant?"),
+    ("decreases. It increases.", "decreases", "Does pressure increase or decrease with altitude?"),
+    ("The sum of ____ of the cells.", "sum", "The sum of ____ of the cells."),
+])  # fmt: skip
+def test_an_answer_that_names_the_questions_own_alternatives_is_not_paid(answer, text, prompt):
+  assert score(answer, text, prompt=prompt) == 0.0
+
+
+@pytest.mark.parametrize(("answer", "text", "prompt"), [
+    ("A whale is a mammal.", "mammal", WHALE), ("A whale is a mammal, not a fish.", "mammal", WHALE),
+    ("A whale is a mammal rather than a fish", "mammal", WHALE),
+    ("Mammal. A whale breathes air.", "mammal", WHALE),
+    ("The molecule is larger.", "molecule", LARGER),
+    ("A molecule is larger than an atom.", "molecule", LARGER),
+    ("A molecule is larger, while an atom is smaller.", "molecule", LARGER),
+    ("A molecule. An atom is smaller.", "molecule", LARGER),
+    ("The larger one is the molecule.", "molecule", LARGER),
+    ("The pressure decreases", "decreases", "Does pressure increase or decrease with altitude?"),
+])  # fmt: skip
+def test_one_of_the_questions_alternatives_is_paid(answer, text, prompt):
+  assert score(answer, text, prompt=prompt) == 1.0
+
+
+@pytest.mark.parametrize("answer", [
+    "mitochondria, which is wrong", "mitochondria, but that is incorrect", "mitochondria. That is wrong.",
+    "mitochondria (wrong)", "mitochondria. Just kidding", "mitochondria isn't right",
+    "mitochondria, I was wrong",
+    "mitochondria. I'm not sure.", "mitochondria. Never mind, nucleus", "mitochondria is not the answer",
+])  # fmt: skip
+def test_an_answer_taken_back_is_not_paid(answer):
+  assert score(answer) == 0.0
+
+
+@pytest.mark.parametrize("answer", [
+    "mitochondria. It is the nucleus.", "mitochondria. The nucleus is correct.", "mitochondria. No, nucleus.",
+    "The mitochondria is the powerhouse. The nucleus is the powerhouse.",
+    "mitochondria. It is nucleus or mitochondria.",
+    "mitochondria, the nucleus is the powerhouse, the mitochondria is the powerhouse", "mitochondria (RNA)",
+])  # fmt: skip
+def test_an_answer_that_says_the_same_of_something_else_is_not_paid(answer):
+  assert score(answer) == 0.0
+
+
+@pytest.mark.parametrize(("answer", "text", "prompt"), [
+    ("Gravity keeps the planets in orbit. Magnetism keeps the planets in orbit.", "gravity", FORCE),
+    ("DNA. RNA also carries genetic information.", "DNA", "What molecule carries genetic information?"),
+    ("gravitational potential; gravitational kinetic", "gravitational potential", ENERGY),
+    ("kinetic potential energy", "kinetic", ENERGY), ("kinetic friction", "kinetic", ENERGY),
+    ("kinetic or potential energy", "kinetic", ENERGY), ("energy", "kinetic energy", ENERGY),
+])  # fmt: skip
+def test_a_second_candidate_in_the_same_frame_is_not_paid(answer, text, prompt):
+  assert score(answer, text, prompt=prompt) == 0.0
+
+
+@pytest.mark.parametrize(("answer", "text", "prompt"), [
+    ("kinetic energy", "kinetic", ENERGY), ("kinetic", "kinetic energy", ENERGY),
+    ("The car has kinetic energy.", "kinetic", ENERGY), ("The force of gravity", "gravity", FORCE),
+    ("two atoms", "two", "How many atoms of hydrogen are in a water molecule?"),
+    ("There are 2 hydrogen atoms.", "two", "How many atoms of hydrogen are in a water molecule?"),
+    ("digestive", "digestive system", "Bile is part of what system?"),
+])  # fmt: skip
+def test_the_questions_head_noun_may_stand_beside_the_answer(answer, text, prompt):
+  assert score(answer, text, prompt=prompt) == 1.0
+
+
+@pytest.mark.parametrize("answer", [
+    "The process is photosynthesis, in which plants make sugar.", "Plants make food through photosynthesis.",
+    "The process by which plants make food is called photosynthesis.", "Through photosynthesis.",
+    "Plants use photosynthesis to make food.", "Food is made by plants through photosynthesis.",
+])  # fmt: skip
+def test_a_sentence_in_the_questions_words_is_paid(answer):
+  assert score(answer, "photosynthesis", prompt=FOOD) == 1.0
+  assert score(answer, "respiration", prompt=FOOD) == 0.0
+
+
+def test_an_apposition_may_be_a_possessive_and_a_parenthesis_may_spell_an_acronym_out():
+  assert score("Mitochondria, the cell's powerhouse.") == 1.0
+  assert score("Mitochondria, the cell's powerhouse.", prompt="Which organelle makes energy?") == 1.0
+  assert score("DNA (deoxyribonucleic acid)", "DNA") == 1.0
+  assert score("DNA (RNA)", "DNA") == 0.0
+
+
 @pytest.mark.parametrize(("answer", "text"), [
     ("2", "two"), ("Two", "2"), ("twenty one", "21"), ("14th", "fourteenth"), ("100 percent", "100%"),
     ("2 km", "about 2 km"), ("4 Weeks", "4 weeks"), ("fight or flight", "fight-or-flight"),
