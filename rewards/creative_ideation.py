@@ -39,7 +39,7 @@ def find_ideas(answer: str, prompt: str) -> tuple[tuple[str, ...], ...]:
       break
   ideas = []
   for piece in pieces[:_MOST_PIECES]:
-    words = [w for w in text.read(piece).words if text.is_content(w) and w in known]
+    words = [w for w in text.words(piece) if text.is_content(w) and w in known]
     words = [w for w in words if text.stem(w) not in asked]
     if words and set(map(text.stem, words)) - _NO_IDEA:
       ideas.append(tuple(words))
@@ -53,16 +53,16 @@ _NO_IDEA = frozenset(
 
 def distinct(ideas: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
   """Returns the first of each set of ideas that share most words or mean nearly the same."""
-  kept, stems_of_kept = [], []
+  kept, stems_of_kept, vectors_of_kept = [], [], []
   for idea in ideas:
-    stems = frozenset(map(text.stem, idea))
+    stems, vector = frozenset(map(text.stem, idea)), text.sentence_vector(idea)
     if not any(
-        len(stems & other) >= _SAME_WORDS * len(stems | other)
-        or text.similarity(idea, known) >= _SAME_MEANING
-        for other, known in zip(stems_of_kept, kept)
+        len(stems & other) >= _SAME_WORDS * len(stems | other) or vector @ known >= _SAME_MEANING
+        for other, known in zip(stems_of_kept, vectors_of_kept)
     ):
       kept.append(idea)
       stems_of_kept.append(stems)
+      vectors_of_kept.append(vector)
   return kept
 
 
@@ -77,15 +77,18 @@ def distinct_ideas(completion: Completion, example: Example, *, target: int = 5)
   Ideas are list items, or sentences, or what commas part. Two are one when they share half of
   their words or nearly their meaning, so rewording does not pay and padding a list with more of the
   same costs. Numbered emptiness, the prompt's own words and invented words are no ideas; the
-  order factor keeps shuffled words from being many.
+  order factor keeps shuffled words from being many, the topic factor a list for another question.
   """
   ideas = find_ideas(completion.answer, example.prompt)[:_MOST_IDEAS]
   kept = distinct(ideas)
-  order = creative_writing.in_order(text.read(completion.answer), True)
-  score = min(1.0, len(kept) / target) * (len(kept) / len(ideas) if ideas else 0.0) * order
+  own = creative_writing.own_text(completion.answer, example.prompt)
+  order = creative_writing.in_order(own, True)
+  topic = text.ramp(creative_writing.on_topic(completion, example, True)[0], 0.0, 0.4)
+  score = min(1.0, len(kept) / target) * (len(kept) / len(ideas) if ideas else 0.0)
   return Score(
-      score,
-      f"{len(kept)} distinct of {len(ideas)} ideas ({target} wanted), word order {order:.2f}.",
+      score * order * topic,
+      f"{len(kept)} distinct of {len(ideas)} ideas ({target} wanted), word order {order:.2f}, "
+      f"on topic {topic:.2f}.",
   )
 
 

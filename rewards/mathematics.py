@@ -10,11 +10,13 @@ How an answer is read:
      `$1,000`, `3 1/2`, `6 \times 10^1`, with words, units and LaTeX around it, or the last member
      of an equation. It is read into a Fraction by the standard library and compared without any
      tolerance. Arithmetic left to the grader (`12 * 5`, `\sqrt{16}`, `120/2` for 60) is not a
-     number; sympy is never involved.
+     number; sympy is never involved. All this is `numerals.py`.
   3. Any other reference (surds, intervals, sets, tuples, matrices, equations, words) is taken
      apart here, by brackets and separators, and only expressions without structure are given to
      math-verify, which parses and compares them. Its own extraction, rounding, unit, set and
-     relation rules are kind in ways that a policy would find, and are not used.
+     relation rules are kind in ways that a policy would find, and are not used. What is equal is
+     paid only if it is finished: no plain arithmetic left to do (`3*3*\pi`) that the reference has
+     not, and not the expression that the prompt asked to work on.
 
 Percent: `50%` is 1/2. It also answers a reference of 50, where the sign is a unit like any other;
 up to 1, where both readings are plausible values (`0.5%` for 0.5), only if the prompt asks for a
@@ -27,10 +29,24 @@ gets through. Number words ("sixty") and digits of other scripts are not read as
 
 from collections.abc import Iterator
 import dataclasses
-from fractions import Fraction
 import functools
+import math
 import re
 
+from rewards.numerals import agree
+from rewards.numerals import ARITHMETIC
+from rewards.numerals import equal
+from rewards.numerals import Exact
+from rewards.numerals import number
+from rewards.numerals import number_or_none
+from rewards.numerals import readable
+from rewards.numerals import refuse_doubts
+from rewards.numerals import refuse_hedges
+from rewards.numerals import Refused
+from rewards.numerals import TEXT
+from rewards.numerals import ungrouped
+from rewards.numerals import UNITS
+from rewards.numerals import VARIABLE
 from rewards.registry import register
 from rewards.schema import Completion
 from rewards.schema import Example
@@ -40,19 +56,10 @@ from rewards.schema import Score
 # with a box at the end) have some 12,000 characters; no single expression comes near the rest.
 MAX_ANSWER_CHARACTERS = 20_000
 MAX_STATEMENT_CHARACTERS = 2_000
-MAX_NUMBER_CHARACTERS = 400
 MAX_EXPRESSION_CHARACTERS = 400
 MAX_DEPTH = 10
 MAX_EXPRESSION_DIGITS = 12
 MAX_POWER = 10_000
-
-
-class Refused(Exception):
-  """An answer that states no single final value; str() says why, `cause` is counted in metrics."""
-
-  def __init__(self, cause: str, reason: str):
-    super().__init__(reason)
-    self.cause = cause
 
 
 @register("math_answer", kind="correctness", domains=("math",))
@@ -78,11 +85,13 @@ def math_answer(completion: Completion, example: Example) -> Score | None:
     reference = _reference(expected)
     said = _statement(completion.answer, judge=True)
     if isinstance(reference, Exact):
-      value = _number(said, judge=True)
-      correct = _equal(value, reference, percentage=bool(_PERCENTAGE.search(example.prompt)))
+      correct = equal(number(said, judge=True, prompt=example.prompt), reference, example.prompt)
     else:
       said = _formula(said, judge=True)
-      correct = _same_text(said, reference) or _same(_structure(said), _structure(reference))
+      correct = _same_text(said, reference)
+      if not correct and _same(_structure(said), _structure(reference)):
+        _refuse_unfinished(said, reference, example.prompt)
+        correct = True
   except Refused as refusal:
     return Score(0.0, reason=str(refusal), cause=refusal.cause)
   verdict = "is" if correct else "is not"
@@ -94,81 +103,9 @@ def _reference(text: str) -> "Exact | str":
   """A reference as a number, or as a formula where it is none; trusted, so never judged."""
   statement = _statement(text, judge=False)
   try:
-    return _number(statement, judge=False)
+    return number(statement, judge=False)
   except Refused:
     return _formula(statement, judge=False)
-
-
-# ---- Cosmetics: how one character or one LaTeX command is written --------------------------------
-
-_SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-"))
-_VULGAR = dict(zip(
-    "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞",
-    "1/2 1/3 2/3 1/4 3/4 1/5 2/5 3/5 4/5 1/6 5/6 1/8 3/8 5/8 7/8".split(),
-))
-_CHARACTERS = str.maketrans(
-    {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}  # full-width forms
-    | {c: "-" for c in "−–—‐‑‒﹣"}
-    | {c: " " for c in "\t\r\x0b\x0c\xa0\u202f\u3000"}
-    | {chr(code): " " for code in range(0x2002, 0x200A)}
-    # Invisible characters become spaces: in front of 60 they are nothing, inside they split it.
-    | {c: " " for c in "\x00\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"}
-    | {k: f" {v} " for k, v in _VULGAR.items()}
-    | {"×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "÷": r"\div ", "√": r"\sqrt ", "±": r"\pm "}
-    | {"≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "π": r"\pi ", "∞": r"\infty "}
-    | {"∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "ℝ": r"\mathbb{R}", "∅": r"\emptyset "}
-    | {"’": "'", "‘": "'", "“": '"', "”": '"', "º": "°", "⁄": "/", "∕": "/"}
-)
-_SUPERSCRIPT = re.compile(f"[{''.join(_SUPERSCRIPTS)}]+")
-_COSMETICS = [
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        # Escaped twice, as in \\\\frac.
-        (r"\\\\(?=(?:d?frac|sqrt|boxed|pi|left|right|text|cup|infty|pm)\b)", r"\\"),
-        (r"(?<![\w*)])(\*\*|__)(?=\S)([^*\n]+?)(?<=\S)\1(?![\w*(])", r"\2"),
-        (r"(?<![\w*)])\*(?=[^\s*])([^*\n]+)(?<=\S)\*(?![\w*(])", r"\1"),
-        (r"\*\*", "^"),
-        (r"`", " "),
-        (r"(?<!\\)\\!\s*", ""),
-        (r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|limits)(?![a-zA-Z])\.?", ""),
-        (r"(?<!\\)\\[,;:> ]|~(?!=)|\\(?:quad|qquad)(?![a-zA-Z])|\\phantom\{[^{}]*\}", " "),
-        (r"\{,\}", ","),
-        (r"\\[dtc]frac", r"\\frac"),
-        (r"\\(?:leq|leqslant|leqq)(?![a-zA-Z])|<=", r"\\le "),
-        (r"\\(?:geq|geqslant|geqq)(?![a-zA-Z])|>=", r"\\ge "),
-        (r"\\(?:neq|not\s*=)|!=", r"\\ne "),
-        (r"\\lt(?![a-zA-Z])", "<"),
-        (r"\\gt(?![a-zA-Z])", ">"),
-        (r"\\(?:simeq|thickapprox)(?![a-zA-Z])|~=", r"\\approx "),
-        (r"\\(?:langle|lparen)(?![a-zA-Z])", "("),
-        (r"\\(?:rangle|rparen)(?![a-zA-Z])", ")"),
-        (r"\\lbrack(?![a-zA-Z])", "["),
-        (r"\\rbrack(?![a-zA-Z])", "]"),
-        (r"\\(?:lbrace(?![a-zA-Z])|\{)", "⦃"),
-        (r"\\(?:rbrace(?![a-zA-Z])|\})", "⦄"),
-        (r"\\[lr]?vert(?![a-zA-Z])", "|"),
-        (r"\\%", "%"),
-        (r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![a-zA-Z]))|\\degree(?![a-zA-Z])", "°"),
-        (r"\\(?:operatorname|mathrm)\{((?:arc)?(?:sin|cos|tan)|log|ln|exp)\}", r"\\\1 "),
-    )
-]
-# Text commands hold words: inside of a formula they are read as words, like those outside.
-_TEXT = re.compile(
-    r"\\(?:text(?:bf|it|rm|normal|sf|tt)?|mbox|hbox|math(?:rm|bf|it|sf)|bf|operatorname)\s*"
-    r"\{([^{}]*)\}"
-)
-
-
-def _readable(text: str) -> str:
-  """The same answer in one spelling: ASCII where it has one, LaTeX without its layout."""
-  if text.isalnum() and text.isascii():
-    return text
-  text = text.translate(_CHARACTERS)
-  text = _SUPERSCRIPT.sub(lambda m: "^{" + "".join(_SUPERSCRIPTS[c] for c in m[0]) + "}", text)
-  if "\\" in text or "*" in text or any(c in text for c in "`~_<>!{^"):
-    for pattern, replacement in _COSMETICS:
-      text = pattern.sub(replacement, text)
-  return text
 
 
 # ---- The statement: where the answer says what it settles on -------------------------------------
@@ -183,49 +120,6 @@ _MARKER = re.compile(
 )
 _HOPE = re.compile(r"I hope (?:it|this) is correct\.?", re.IGNORECASE)
 _CLAUSE_END = re.compile(r"[.;,\n]")
-_WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
-_PERCENTAGE = re.compile(r"%|percent", re.IGNORECASE)
-
-# Words that take back, widen or double what stands beside them.
-_HEDGES = frozenset(
-    "not no never nor neither none cannot wrong incorrect false untrue mistaken invalid or either "
-    "maybe perhaps possibly probably likely unlikely might could guess guessing unsure uncertain "
-    "unknown about around roughly nearly almost circa between than except excluding besides unless "
-    "if whether anything any over under above below beyond exceeding".split()
-)
-
-
-_BOUND = re.compile(r"\bat (?:least|most)\b|\bup to\b|\?", re.IGNORECASE)
-# What makes doubtful a whole sentence, however far from the value: "I don't think that it is 60".
-_DOUBT = re.compile(
-    r"^\W*(?:not?|none|nobody|nothing|neither|nor|never|unless|whether|anything)\b"
-    r"|\b(?:maybe|perhaps|possibly|probably|unsure|uncertain|guess\w*|doubt\w*)\b"
-    r"|\b(?:wrong|incorrect|false|mistaken)\b|(?:n't|\bnot) (?:think|believe|know|sure|certain)"
-    r"|\b(?:if|unless|whether) (?:it|this|that|the answer)\b",
-    re.IGNORECASE,
-)
-_VERB = re.compile(r"\b(?:is|are|was|were|equals)\b|[=:]")
-
-
-def _refuse_hedges(text: str, allowed: tuple[str, ...] = ()) -> None:
-  """Refuses words that take back or widen the value they stand beside."""
-  words = [word for word in _WORD.findall(text.lower()) if word in _HEDGES or word.endswith("n't")]
-  for word in [*words, *_BOUND.findall(text)]:
-    if word not in allowed:
-      raise Refused("hedged", f"The answer hedges or denies: {word!r}.")
-
-
-def _refuse_doubts(before: str, after: str = "", allowed: tuple[str, ...] = ()) -> None:
-  """Refuses a value between `before` and `after` that these deny or make uncertain.
-
-  What comes before the last verb says what is asked for ("the number of those not red is") and may
-  deny other things.
-  """
-  doubt = _DOUBT.search(before)
-  if doubt:
-    raise Refused("hedged", f"The answer is in doubt: {doubt[0].strip()!r}.")
-  _refuse_hedges(_VERB.split(before)[-1] + " " + after, allowed)
-
 
 def _statement(text: str, *, judge: bool) -> str:
   """The part of an answer that states the final value.
@@ -236,7 +130,7 @@ def _statement(text: str, *, judge: bool) -> str:
   """
   if len(text) > MAX_ANSWER_CHARACTERS:
     raise Refused("too_long", f"The answer has {len(text)} characters.")
-  text = _readable(text).strip().rstrip("\\")
+  text = readable(text).strip().rstrip("\\")
   if "<think>" in text.rpartition("</think>")[2]:
     raise Refused("unreadable", "The answer ends while it is still thinking.")
   text = _HOPE.sub("", text.rpartition("</think>")[2]).strip()
@@ -285,7 +179,7 @@ def _boxed(text: str, boxes: list[tuple[int, int, str]], judge: bool) -> tuple[s
   if judge:
     allowed = ("or", "either") if len(distinct) > 1 else ()
     for before, after in zip(outside, outside[1:]):
-      _refuse_doubts(_CLAUSE_END.split(before)[-1], _CLAUSE_END.split(after)[0], allowed)
+      refuse_doubts(_CLAUSE_END.split(before)[-1], _CLAUSE_END.split(after)[0], allowed)
   return ", ".join(distinct.values()), "\n".join(outside)
 
 
@@ -294,7 +188,7 @@ def _refuse_other_statements(rest: str, statement: str) -> None:
   _refuse_strays(rest, statement)
   for other in _MARKER.split(rest)[1:]:
     other = re.split(r"\.\s|\n", other.strip())[0]
-    stated, boxed = _number_or_none(other), _number_or_none(statement)
+    stated, boxed = number_or_none(other), number_or_none(statement)
     if stated and boxed and stated.value != boxed.value and not (stated.percent or boxed.percent):
       raise Refused("several", "The answer and its box state different numbers.")
 
@@ -303,14 +197,8 @@ def _refuse_strays(rest: str, statement: str) -> None:
   """Refuses when another bare number stands beside the statement, as in `59 #### 60`."""
   for line in rest.split("\n"):
     if re.search(r"\d", line) and not re.search(r"[A-Za-z=]", line):
-      if _number_or_none(statement) and not _agree(line.strip(" ,;:.$"), statement):
+      if number_or_none(statement) and not agree(line.strip(" ,;:.$"), statement):
         raise Refused("several", f"{line.strip()[:60]!r} stands beside the answer.")
-
-
-def _agree(first: str, second: str) -> bool:
-  """Whether two statements are one number."""
-  numbers = _number_or_none(first), _number_or_none(second)
-  return None not in numbers and numbers[0].value == numbers[1].value
 
 
 def _marked(text: str, judge: bool) -> str:
@@ -323,260 +211,13 @@ def _marked(text: str, judge: bool) -> str:
   if not parts[-1].strip(" .:*$!"):
     return text  # "60 is the answer."
   if judge:
-    _refuse_doubts(re.split(r"[.;\n]", text[: matches[-1].start()])[-1])
-    _refuse_hedges(matches[-1][0])
+    refuse_doubts(re.split(r"[.;\n]", text[: matches[-1].start()])[-1])
+    refuse_hedges(matches[-1][0])
     _refuse_strays(text[: matches[0].start()], parts[-1])
     for part in parts[:-1]:
-      if re.search(r"\d", part) and not _agree(part, parts[-1]):
+      if re.search(r"\d", part) and not agree(part, parts[-1]):
         raise Refused("several", "The answer states more than one final answer.")
   return parts[-1]
-
-
-# ---- Numbers, with the standard library alone ----------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True)
-class Exact:
-  """A number as written. percent: with its sign, `value` is what stands before it.
-
-  ratio: written as a fraction, which is a division left to do where an integer is asked for.
-  """
-
-  value: Fraction
-  percent: bool = False
-  ratio: bool = False
-
-  def __str__(self):
-    return f"{self.value}{'%' if self.percent else ''}"
-
-
-def _equal(answer: Exact, reference: Exact, percentage: bool) -> bool:
-  """Whether two numbers are the same; the module's docstring tells about percent."""
-  if answer.ratio and reference.value.denominator == 1 and answer.value == reference.value:
-    raise Refused("unevaluated", "The answer leaves a division to do.")
-  if answer.percent == reference.percent:
-    return answer.value == reference.value
-  if answer.percent:
-    as_unit = percentage or abs(reference.value) > 1
-    return answer.value / 100 == reference.value or (as_unit and answer.value == reference.value)
-  return answer.value in (reference.value / 100, reference.value)
-
-
-_SCALES = {
-    "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
-    "dozen": 12, "k": 10**3,
-}
-_UNITS = (
-    "mm|cm|dm|km|m|in|ft|yd|mi|mg|kg|g|lbs?|oz|ml|mL|l|L|ms|s|secs?|mins?|h|hrs?|mph|kph|kmh|"
-    "kW|W|V|J|N|K|C|F|inch(?:es)?|feet|foot|yards?|miles?|(?:centi|kilo|milli)?met(?:er|re)s?|"
-    "units?|degrees?|USD|EUR|GBP|am|pm|st|nd|rd|th"
-)
-_THOUSANDS = re.compile(
-    r"(?<![\w.,])(?:[1-9]\d{0,2}(?:,\d{3})+|[1-9]\d?(?:,\d{2})+,\d{3})(?!,?\d)"
-    r"|(?<![\w.,/])(?<!\d )[1-9]\d{0,2}(?: \d{3})+(?! ?\d|/|[.,]\d+[/ ]\d)"
-)
-_POWER = r"\^\s*(?:\{\s*([-+]?\d{1,3})\s*\}|([-+]?\d{1,3})(?!\d))"
-_PLAIN = re.compile(r"-?[0-9]{1,300}(?:\.[0-9]{1,300})?")
-_LATEX_NUMBERS = [
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        (r"\\frac\s*(\d)\s*(\d)", r" \1/\2 "),
-        (r"\\frac\s*(\d)\s*\{\s*(\d+)\s*\}", r" \1/\2 "),
-        (r"\\frac\s*\{\s*(\d+)\s*\}\s*(\d)", r" \1/\2 "),
-        (r"\\frac\s*\{\s*([-+]?)\s*\$?\s*([\d.]+)\s*\}\s*\{\s*([\d.]+)\s*\}", r" \1\2/\3 "),
-        (r"\\frac\s*\{\s*([\d.]+)\s*\}\s*\{\s*-\s*([\d.]+)\s*\}", r" -\1/\2 "),
-        (r"\\approx", "≈"),
-        (r"\\(?:begin|end)\{[a-z]*\*?\}", " "),
-        (r"\\[\[\]()]", " "),
-    )
-]
-_PHRASES = [
-    (re.compile(pattern, re.IGNORECASE), replacement)
-    for pattern, replacement in (
-        (rf"(\d)\s*(?:\\times|\\cdot|\*|x)\s*10\s*{_POWER}", r"\1e\2\3"),
-        (rf"(?<![\w.^])10\s*{_POWER}", r"1e\1\2"),
-        (rf"\b({_UNITS})\s*\^\s*(?:\{{\s*-?[123]\s*\}}|[123])", r"\1"),
-        (r"\b(?:minus|negative)\s+(?=[$€£]?[\d.])", "-"),
-        (r"\b([A-Za-z]) (?:is|equals)(?: equal to)? (?=[-$€£]?[\d.])", r"\1 = "),
-        (r"(\d) and (?:a|one) half\b", r"\1 1/2"),
-        (r"(\d) and (?=\d+/\d)", r"\1 "),
-        (r"\$?(\d+) dollars?,? and (\d\d) cents?\b", r"\1.\2 dollars"),
-        (r"\$?(\d+) dollars?,? and (\d) cents?\b", r"\1.0\2 dollars"),
-        (r"\bapprox(?:imately\b|\.|\b)", "≈"),
-        (r"\b([A-Za-z])_(?:\{[^{}]*\}|\w)", r"\1"),
-        (r"(?<![A-Za-z])([A-Za-z])\s*\((?:[^()]|\([^()]*\))*\)(?=\s*[=≈])", r"\1"),
-    )
-]
-_LITERAL = re.compile(
-    r"(?P<sign>(?:(?<=[\s($€£:=#])|^)[-+]\s*)?(?:\\?[$€£¥₹]\s*(?P<inner>[-+])?)?(?<![\w.^\\])"
-    r"(?:(?:(?P<whole>\d+)\s+)?"
-    r"(?P<numerator>\d+(?:\.\d+)?)\s*/\s*(?P<denominator>\d+(?:\.\d+)?)"
-    r"|(?P<decimal>\d+\.?\d*|\.\d+)(?P<exponent>e[-+]?\d{1,3})?)(?![\d^]|\.\d|\s*/\s*\d)"
-    r"(?:\s*(?P<percent>\\?%|per\s?cent\b|pct\b|percentage points?\b)"
-    r"|\s*(?P<scale>(?:hundred|thousand|million|billion|trillion|dozen)(?=s?\b)|(?<! )k\b)s?)?"
-    rf"(?:(?:{_UNITS})\b)?(?!\w)",
-    re.IGNORECASE | re.ASCII,
-)
-# Where one candidate, or one step of reasoning, ends and the next begins.
-_PIECES = re.compile(
-    r"\n+|[;,]|\.(?=\s|$)|\\\\|=>|->|→|⇒"
-    r"|\\(?:Rightarrow|implies|therefore|to|rightarrow|iff)(?![a-zA-Z])"
-    r"|\b(?:and|because|since|so|thus|therefore|hence|which|then|but)\b",
-    re.IGNORECASE,
-)
-# What may stand around a number: words and their punctuation, and nothing that computes with it.
-_COMPUTES = re.compile(
-    r"[^A-Za-zÀ-ÖØ-öø-ÿ#\s.,:()\"'°/\-!$€£¥₹]"
-    r"|#[\s()]*#|#\s*!|#\s*:\s*#|[A-Za-z]\((?!e?s\))"
-    r"|\b(?:sum|product|difference|quotient|square|cube|some|part|fraction|percentage) of\s*#"
-    r"|-(?![A-Za-z])|(?<![A-Za-z#])-|/(?!\s*[A-Za-z])|(?<![A-Za-z#)\s])/"
-)
-_VARIABLE = re.compile(r"(?<![A-Za-z\\'])[B-HJ-Zb-z](?![A-Za-z'])")
-_UNIT_LETTER = re.compile(
-    r"(?:(?<=[#/])|(?<=[#/] )|(?<=#°)|(?<=# °))[mgshlLVWJNKCF](?![A-Za-z'])"
-)
-# Words that turn the number beside them into another.
-_ARITHMETIC = frozenset(
-    "half halves twice thrice double triple squared cubed root thirds fourths fifths sixths "
-    "eighths tenths hundredths thousandths factorial power pi sqrt log ln sin cos tan exp mod "
-    "infinity infinite inf nan minus negative plus zero three four five six seven eight nine ten "
-    "eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty "
-    "forty fifty sixty seventy eighty ninety hundred hundreds thousand thousands million millions "
-    "billion billions dozen dozens".split()
-)
-
-
-def _ungrouped(text: str) -> str:
-  """1,000,000 and 1 000 000 as 1000000."""
-  return _THOUSANDS.sub(lambda m: re.sub("[, ]", "", m[0]), text)
-
-
-def _number_or_none(statement: str) -> Exact | None:
-  try:
-    return _number(statement, judge=True)
-  except Refused:
-    return None
-
-
-def _number(statement: str, *, judge: bool) -> Exact:
-  """The one number that a statement settles on.
-
-  Raises:
-    Refused: there is none, there are several, it is hedged, or it is still to be computed.
-  """
-  statement = statement.strip()
-  plain = statement.lstrip("$").rstrip(". ")
-  if _PLAIN.fullmatch(plain):
-    return Exact(Fraction(plain))
-  if "?" in statement:
-    raise Refused("hedged", "The answer asks.")
-  text = _TEXT.sub(r" \1 ", statement).replace("#", " ").replace("$$", " ")
-  text = _ungrouped(text)
-  for pattern, replacement in _LATEX_NUMBERS * ("\\" in text) + _PHRASES:
-    text = pattern.sub(replacement, text)
-  text = re.sub(" {2,}", " ", text)
-  final, candidates = None, []
-  for piece in _PIECES.split(text):
-    start = re.search(r"\d|$", piece).start()
-    if start < len(piece):
-      _refuse_doubts(piece[:start], piece[start:])
-    elif final is None:
-      _refuse_doubts(piece + ":")  # an opening: "If we count all of them,"
-    else:
-      _refuse_hedges(piece)
-    if start < len(piece):
-      final, step = _piece(piece.strip(), judge)
-      if not step:
-        candidates.append(final)
-    elif re.search(r"[<>=^+*]|\\(?!\s*$)", piece):
-      raise Refused("unreadable", f"{piece.strip()[:60]!r} is not part of a number.")
-  if final is None:
-    raise Refused("unreadable", f"{statement[:60]!r} states no number.")
-  if any((c.value, c.percent) != (final.value, final.percent) for c in candidates):
-    named = ", ".join(map(str, candidates))
-    raise Refused("several", f"The answer names several numbers: {named[:80]}.")
-  return final
-
-
-def _piece(piece: str, judge: bool) -> tuple[Exact, bool]:
-  """The number that one piece of a statement states, and whether it is a step of arithmetic."""
-  if re.search(r"[<>]|\\(?:le|ge|ne|pm|mp|sim|in)(?![a-zA-Z])", piece):
-    raise Refused("several", "The answer is a relation, not a number.")
-  left, approximately, right = piece.partition("≈")
-  if approximately:
-    exact = _members(left, judge)[0] if re.search(r"\d", left) else None
-    # A fraction is exact and its decimal an aside; a decimal is a step before the rounded answer.
-    if exact and exact.ratio:
-      return exact, False
-    rounded, step = _piece(right, judge)
-    return rounded, step or exact is not None
-  return _members(piece, judge)
-
-
-def _members(piece: str, judge: bool) -> tuple[Exact, bool]:
-  """The last member of an equation; the first one's where the last is a name, as in `60 = x`."""
-  *others, last = (member.strip() for member in piece.split("="))
-  if others and not re.search(r"\d", last):
-    others, last = [last], others[-1] if len(others) == 1 else ""
-  value = _literal(last)
-  for other in others:
-    stripped = re.sub(r"(?<=\d) [mgshlL]\b", "", re.sub(r"\\[a-zA-Z]+", " ", other))
-    variables = _VARIABLE.search(stripped)
-    digits = re.search(r"\d", re.sub(r"\^\s*(?:\{\d+\}|\d)", "", stripped))
-    if variables and (digits or (not judge and re.search(r"[-+*/^]", stripped))):
-      raise Refused("unevaluated", "The answer is an equation still to be solved.")
-    try:
-      stated = _literal(other)
-    except Refused:
-      continue
-    if stated.value != value.value and not (stated.percent or value.percent):
-      raise Refused("several", f"{other[:40]!r} is not {last[:40]!r}.")
-  return value, bool(others) and any(re.search(r"\d", other) for other in others)
-
-
-def _literal(text: str) -> Exact:
-  """The number in a phrase that has words around it and nothing that computes."""
-  found = []
-
-  def take(match: re.Match) -> str:
-    found.append(_exact(match))
-    return "#"
-
-  phrase = _LITERAL.sub(take, text.strip().strip("{}"))
-  if not found:
-    raise Refused("unreadable", f"{text[:60]!r} is not a number.")
-  if _COMPUTES.search(phrase):
-    raise Refused("unevaluated", f"{text[:60]!r} is not a number that is written out.")
-  if any(found[0].value != other.value for other in found):
-    raise Refused("several", f"{text[:60]!r} names several numbers.")
-  words = _WORD.findall(phrase.lower())
-  if not _ARITHMETIC.isdisjoint(words) or _VARIABLE.search(_UNIT_LETTER.sub("", phrase)):
-    raise Refused("unevaluated", f"{text[:60]!r} is not a plain number.")
-  return found[0]
-
-
-def _exact(match: re.Match) -> Exact:
-  if len(match[0]) > MAX_NUMBER_CHARACTERS:
-    raise Refused("too_long", f"A number of {len(match[0])} characters.")
-  if match["decimal"]:
-    value = Fraction(match["decimal"] + (match["exponent"] or ""))
-  else:
-    denominator = Fraction(match["denominator"])
-    if not denominator:
-      raise Refused("unreadable", "The answer divides by zero.")
-    value = Fraction(match["numerator"]) / denominator
-    if match["whole"]:
-      if value >= 1:
-        raise Refused("several", f"{match[0][:40]!r} is not a mixed number.")
-      value += int(match["whole"])
-  if (match["sign"] or "").strip() == "-":
-    value = -value
-  if match["inner"] == "-":
-    value = -value
-  if match["scale"]:
-    value *= _SCALES[match["scale"].lower()]
-  ratio = bool(match["denominator"]) and Fraction(match["denominator"]) != 1
-  return Exact(value, percent=bool(match["percent"]), ratio=ratio)
 
 
 # ---- Structure: lists, sets, intervals, tuples, matrices, relations ------------------------------
@@ -643,11 +284,11 @@ _LONG_WORD = re.compile(
     rf"(?<![A-Za-z\\])(?!(?:{'|'.join(_FUNCTIONS)})(?![A-Za-z]))[A-Za-z]{{3,}}"
 )
 _UNIT_TAIL = re.compile(
-    rf"(?<=[\w)}}°])\s*(?:(?<=[\s}}°])(?:{_UNITS})"
+    rf"(?<=[\w)}}°])\s*(?:(?<=[\s}}°])(?:{UNITS})"
     r"|(?<=[\s}°)])(?:sq\.?|cu\.?|[a-z]{3,})(?:\s+[a-z]{2,})*)"
     r"\s*(?:\^\s*(?:\{[23]\}|[23]))?\s*$"
 )
-_CLOCK = re.compile(r"\d:\d\d\s*[ap]\.?m\.?$", re.IGNORECASE)
+_CLOCK = re.compile(r"(\d:\d\d)\s*([ap])\.?m\b\.?", re.IGNORECASE)
 # Notation that math-verify reads as something else or drops: bases, primes, ratios, dots, "≈".
 _VERBATIM = re.compile(r"[\d}]\s*_|[':\"]|\\[lcvd]?dots|\\approx|\.\.")
 _REALS = re.compile(r"(?i:all real numbers|all reals)|\\mathbb\s*(?:\{R\}|R)|\\R")
@@ -665,7 +306,7 @@ def _formula(statement: str, *, judge: bool) -> str:
     outside = _SEGMENT.split(statement)[:: _SEGMENT.groups + 1]
     if judge:
       # A list of solutions is joined by "or"; against a single value its length gives it away.
-      _refuse_doubts(outside[0], " ".join(outside[1:]), allowed=("or", "either"))
+      refuse_doubts(outside[0], " ".join(outside[1:]), allowed=("or", "either"))
     apart = [o for o in outside[1:-1] if not _JOINING.fullmatch(o)]
     segments = list(dict.fromkeys(s.strip() for s in segments))
     if apart and len(segments) > 1:
@@ -674,21 +315,26 @@ def _formula(statement: str, *, judge: bool) -> str:
     text = ", ".join(segments) + trailing
   else:
     text = statement.replace("$", " ")
-  text = _TEXT.sub(r" \1 ", text).strip().rstrip(".").strip()
+  text = TEXT.sub(r" \1 ", text).strip().rstrip(".").strip()
   preamble = _PREAMBLE.match(text)
   if preamble and not segments:
     if judge:
-      _refuse_doubts(preamble[0])
+      refuse_doubts(preamble[0])
     text = text[preamble.end() :]
   if judge:
-    _refuse_hedges(text, allowed=("or", "either", "no", "none", "any"))
+    refuse_hedges(text, allowed=("or", "either", "no", "none", "any"))
+  clock = _CLOCK.search(text)
+  around = clock and text[: clock.start()] + "\n" + text[clock.end() :]
+  if clock and not re.search(r"\d|\b(?:after|before|past|until|till|by)\W*\n", around):
+    return clock[0]  # They arrive at 3:30 pm.
   exact, approximately, decimal = text.partition(r"\approx")  # 2\sqrt{3} \approx 3.46
-  return exact if approximately and exact.strip() and _number_or_none(decimal) else text
+  return exact if approximately and exact.strip() and number_or_none(decimal) else text
 
 
 def _same_text(answer: str, reference: str) -> bool:
   """Whether two formulas are spelled alike, white space, case of words and full stops aside."""
   def bare(text: str) -> str:
+    text = _CLOCK.sub(r"\1\2m", text)
     text = re.sub(r"[\s$]+", "", text.rstrip(". "))
     text = re.sub(r"(?<=[_^])\{(\w)\}", r"\1", text)
     return text.casefold() if _LONG_WORD.search(text) or _CLOCK.search(text) else text
@@ -716,7 +362,7 @@ def _structure(text: str):
   """Takes a formula apart into Leaf, Group, Several and Relation."""
   _refuse_depth(text)
   # Between brackets a comma separates, even in (1,000).
-  return _parse(text if any(c in text for c in _OPENED) else _ungrouped(text))
+  return _parse(text if any(c in text for c in _OPENED) else ungrouped(text))
 
 
 def _refuse_depth(text: str) -> None:
@@ -818,7 +464,7 @@ def _relation(members: list[str], operators: list[str]):
 
 def _unknown(member: str) -> bool:
   """Whether an expression has a variable in it."""
-  return bool(_VARIABLE.search(re.sub(r"\\[a-zA-Z]+", " ", member)))
+  return bool(VARIABLE.search(re.sub(r"\\[a-zA-Z]+", " ", member)))
 
 
 def _ray(operator: str, bound: str):
@@ -886,9 +532,9 @@ def _matches(answer, reference) -> bool:
 def _same_leaf(answer: str, reference: str) -> bool:
   if _same_text(answer, reference):
     return True
-  stated, expected = _number_or_none(answer), _number_or_none(reference)
+  stated, expected = number_or_none(answer), number_or_none(reference)
   if expected:
-    return stated is not None and _equal(stated, expected, percentage=False)
+    return stated is not None and equal(stated, expected)
   answer, reference = _without_unit(answer), _without_unit(reference)
   if any(p.search(t) for p in (_LONG_WORD, _VERBATIM) for t in (answer, reference)):
     return False
@@ -898,7 +544,7 @@ def _same_leaf(answer: str, reference: str) -> bool:
 def _without_unit(text: str) -> str:
   """A formula without the unit behind it; words that compute, and words alone, stay."""
   tail = _UNIT_TAIL.search(text)
-  is_unit = tail and _ARITHMETIC.isdisjoint(tail[0].lower().split())
+  is_unit = tail and ARITHMETIC.isdisjoint(tail[0].lower().split())
   return text[: tail.start()] if is_unit and re.search(r"[\d\\]", text) else text
 
 
@@ -930,9 +576,9 @@ def _refuse_absurd(answer: str, reference: str) -> None:
 
 
 _PLAIN_TO_LATEX = [
-    (re.compile(r"(?<!\\)\bsqrt\s*\(([^()]*)\)"), r"\\sqrt{\1}"),
+    (re.compile(r"(?<![\\A-Za-z])sqrt\s*\(([^()]*)\)"), r"\\sqrt{\1}"),
     (re.compile(r"\\sqrt\s*\(([^()]*)\)"), r"\\sqrt{\1}"),
-    (re.compile(r"(?<!\\)\bsqrt\s*(\d+|[a-z])"), r"\\sqrt{\1}"),
+    (re.compile(r"(?<![\\A-Za-z])sqrt\s*(\d+|[a-z])"), r"\\sqrt{\1}"),
     (re.compile(r"\\sqrt\s*(\d+|[a-z])"), r"\\sqrt{\1}"),
     (re.compile(r"\\frac\s*(\d)\s*(\d)"), r"\\frac{\1}{\2}"),
     (re.compile(r"\\frac\s*(\d)\s*(?=\{)"), r"\\frac{\1}"),
@@ -1037,6 +683,128 @@ def _differ(first, second) -> bool:
   if not all(value.is_number and value.is_finite for value in values):
     return False
   return bool(abs(values[0] - values[1]) > sympy.Float("1e-20") * (1 + abs(values[1])))
+
+
+def _left_to_do(expression) -> int:
+  """How many operations on plain numbers an expression leaves to do, as 3*3*pi leaves one.
+
+  Expressions are not evaluated while they are parsed, so the tree is what was written. Fractions in
+  lowest terms, signs and roots that are no whole numbers are done.
+  """
+  import sympy
+
+  count = sum(map(_left_to_do, expression.args))
+  if expression.is_Mul:
+    factors = _flat(expression)
+    over = [f.base for f in factors if f.is_Pow and f.base.is_Integer and f.exp == -1]
+    plain = [f for f in factors if f.is_Rational and f != -1]
+    count += max(0, len(plain) - 1) + max(0, len(over) - 1)
+    count += 1 in over
+    count += 1 in plain[:1] and len(factors) > 1 and not over or factors.count(-1) > 1
+    whole = [abs(p.p) for p in plain if p.is_Rational]
+    count += any(sympy.gcd(o, p) != 1 for o in over for p in whole)
+  elif expression.is_Add:
+    terms = [_written(sympy.Mul(*[f for f in _flat(t) if not _is_plain(f)])) for t in _flat(expression)]
+    count += len(terms) - len(set(terms)) + (0 in expression.args)
+  elif expression.is_Pow:
+    exponent, whole = expression.exp, expression.base.is_Integer
+    count += bool(exponent.is_Integer and (whole and exponent != -1 or exponent in (0, 1)))
+    count += bool(whole and exponent == sympy.Rational(1, 2) and sympy.sqrt(expression.base).is_Integer)
+  return int(count)
+
+
+def _reducible(text: str) -> int:
+  """How many fractions of whole numbers are not in lowest terms: these the parser does evaluate."""
+  fractions = re.findall(r"\\frac\s*\{\s*-?(\d+)\s*\}\s*\{\s*(\d+)\s*\}|(?<!\^)(\d+)\s*/\s*(\d+)", text)
+  return sum(math.gcd(*(int(term) for term in terms if term)) != 1 for terms in fractions)
+
+
+def _flat(expression) -> list:
+  """The factors of a product, or the terms of a sum, of nested ones too."""
+  if not (expression.is_Mul or expression.is_Add):
+    return [expression]
+  kind = type(expression)
+  return [one for a in expression.args for one in (_flat(a) if isinstance(a, kind) else [a])]
+
+
+def _is_plain(factor) -> bool:
+  return bool(factor.is_Rational or factor.is_Pow and factor.base.is_Integer and factor.exp == -1)
+
+
+def _written(expression) -> str:
+  """An expression as it was written, but for the order of factors and terms."""
+  arguments = _flat(expression) if expression.is_Mul or expression.is_Add else expression.args
+  if not arguments:
+    return str(expression)
+  return f"{type(expression).__name__}({','.join(sorted(map(_written, arguments)))})"
+
+
+def _carried_out(expression):
+  """An expression with what sympy does unasked: like terms and factors put together, no more."""
+  if not expression.args:
+    return expression
+  return expression.func(*map(_carried_out, expression.args))
+
+
+_MATHEMATICS = re.compile(
+    r"(?:\\[a-zA-Z]+|(?<![A-Za-z])(?:sqrt|pi|[a-zA-Z])(?![A-Za-z])|[-\d+*/^(){}\[\]=<>.,_ ])+"
+)
+_WRITES = re.compile(r"[-+*/^=<>(]|\\")
+
+
+def _refuse_unfinished(answer: str, reference: str, prompt: str) -> None:
+  """Refuses what equals the reference but leaves arithmetic to do or hands the prompt's formula back.
+
+  Compared as written and as `_carried_out`, so that another order or a factor 1 does not hide it.
+  """
+  if _work_left(answer) > _work_left(reference):
+    raise Refused("unevaluated", f"{answer[:60]!r} leaves arithmetic to do.")
+  prompt = readable(prompt)
+  asked = [next(filter(None, m.groups())) for m in _SEGMENT.finditer(prompt)]
+  asked += [m[0].strip(" .,") for m in _MATHEMATICS.finditer(_SEGMENT.sub(" ; ", prompt))]
+  asked = [a for a in asked if len(a) > 1 and _WRITES.search(a) and len(a) < MAX_EXPRESSION_CHARACTERS]
+  relation = isinstance(_structure(answer), Relation) and _structure(answer).name is None
+  if relation and any(_same_text(answer, a) for a in asked):
+    raise Refused("unevaluated", "The answer hands back what the prompt says.")
+  given, wanted = _forms(asked), _forms([reference])
+  if _forms([answer]) & (given - wanted):
+    raise Refused("unevaluated", "The answer hands back an expression of the prompt.")
+
+
+def _work_left(formula: str) -> int:
+  """How much plain arithmetic the expressions in a formula leave to do."""
+  count = 0
+  for leaf in _leaves(_structure(formula)):
+    expression = _sympy(_expression, leaf)
+    count += _reducible(leaf) + (_sympy(_left_to_do, expression) if expression is not None else 0)
+  return count
+
+
+def _forms(formulas: list[str]) -> set[str]:
+  """The expressions in formulas, each as written and as carried out; plain numbers left out."""
+  forms = set()
+  for formula in formulas:
+    try:
+      expressions = [_sympy(_expression, leaf) for leaf in _leaves(_structure(formula))]
+      for expression in filter(None, expressions):
+        if not expression.is_Rational and not expression.is_Symbol:
+          forms |= {_written(expression), _written(_sympy(_carried_out, expression))}
+    except Refused:
+      continue  # a prompt holds much that is no expression
+  return forms
+
+
+def _leaves(structure) -> Iterator[str]:
+  """The expressions of a structure; of a relation, what it arrives at."""
+  if isinstance(structure, Leaf):
+    if not _VERBATIM.search(structure.text):
+      _refuse_absurd(structure.text, structure.text)
+      yield _without_unit(structure.text)
+  elif isinstance(structure, Relation):
+    yield from _leaves(structure.value or _structure(structure.members[-1]))
+  else:
+    for item in structure.items:
+      yield from _leaves(item)
 
 
 def _ratio_sign(left, right, reference_left, reference_right) -> int | None:

@@ -72,6 +72,11 @@ def read(text: str) -> Text:
   )
 
 
+def words(text: str) -> tuple[str, ...]:
+  """Returns `read(text).words` without looking for clauses: a third of the time for an article."""
+  return tuple(_WORD.findall(fold(text)))
+
+
 def _flat(parts) -> tuple[str, ...]:
   return tuple(itertools.chain.from_iterable(parts))
 
@@ -137,6 +142,7 @@ def information(word: str) -> float:
   return math.log(_corpus_size() / word_frequencies().get(word, 30_000))
 
 
+@functools.lru_cache(maxsize=65536)
 def is_content(word: str) -> bool:
   """Tells words that say what a text is about from those that hold it together ("the", "would")."""
   return information(word) > 7.0 and len(word) > 1
@@ -199,26 +205,30 @@ def fluency(text: Text, list_items: bool = False) -> float:
   Args:
     text: what to measure. Fewer than about six words cannot show any order and score low.
     list_items: count a clause of one to four words, half of them known, as a list's item, which is
-      in order by itself; without it a mere list scores low.
+      in order by itself, as far as its words are known; without it a mere list scores low.
   """
-  pairs = word_pairs()
-  adjacent = [f"{a} {b}" for clause in text.clauses for a, b in zip(clause, clause[1:])]
-  words = text.words
-  apart = [f"{a} {b}" for d in _DISTANCES for a, b in zip(words, words[d:])]
+  pairs, words = word_pairs(), text.words
+  known_share = [_item_share(clause) if list_items else 0.0 for clause in text.clauses]
+  adjacent = []
+  for clause, share in zip(text.clauses, known_share):
+    if not share:
+      adjacent += map(" ".join, zip(clause, clause[1:]))
+  apart = []
+  for distance in _DISTANCES:
+    apart += map(" ".join, zip(words, words[distance:]))
   # 0.3 is the usual share by chance: a prior of ten pairs steadies short texts.
-  chance = (sum(pair in pairs for pair in apart) + 3) / (len(apart) + 10)
-  lift = sum(pair in pairs for pair in adjacent) - chance * len(adjacent)
-  evidence = len(adjacent) + 2
-  if list_items:
-    known = word_frequencies()
-    items = sum(
-        len(clause) <= 4
-        and 2 * sum(word in known or word.isdigit() for word in clause) >= len(clause)
-        for clause in text.clauses
-    )
-    lift += _LIFT_OF_LANGUAGE * items
-    evidence += items
+  chance = (sum(map(pairs.__contains__, apart)) + 3) / (len(apart) + 10)
+  lift = sum(map(pairs.__contains__, adjacent)) - chance * len(adjacent)
+  lift += _LIFT_OF_LANGUAGE * sum(known_share)
+  evidence = len(adjacent) + 2 + sum(share > 0 for share in known_share)
   return ramp(lift / evidence, _LIFT_OF_NOISE, _LIFT_OF_LANGUAGE)
+
+
+def _item_share(clause: tuple[str, ...]) -> float:
+  """Returns the share of a list item's words that are English; 0 for what is no item."""
+  known = word_frequencies()
+  share = sum(word in known or word.isdigit() for word in clause) / len(clause)
+  return share if len(clause) <= 4 and share >= 0.5 else 0.0
 
 
 def mtld(words: Sequence[str], threshold: float = 0.72) -> float:
@@ -270,6 +280,7 @@ def without_copies(text: Text, source: Text) -> Text:
   return Text(words=_flat(clauses), clauses=clauses, sentences=sentences)
 
 
+@functools.lru_cache(maxsize=256)
 def repeated_share(text: Text) -> float:
   """Returns the share of words that lie in a repetition: a sentence, or six words, said before."""
   seen, repeated = set(), bytearray(len(text.words))
@@ -279,12 +290,30 @@ def repeated_share(text: Text) -> float:
       repeated[at : at + len(sentence)] = b"\x01" * len(sentence)
     seen.add(sentence)
     at += len(sentence)
-  runs = set()
-  for i, run in enumerate(ngrams(text.words, 6)):
+  of_six, runs = ngrams(text.words, 6), set()
+  for i, run in enumerate(of_six if len(set(of_six)) < len(of_six) else ()):
     if run in runs:
       repeated[i : i + 6] = b"\x01" * 6
     runs.add(run)
   return sum(repeated) / len(repeated) if repeated else 0.0
+
+
+# What a model says instead of an answer. A character may say "I cannot" too, so what the writer
+# declines has to be the task, and near the beginning.
+_REFUSAL = re.compile(
+    r"\b(?:as|am) an? (?:ai|artificial intelligence|(?:large )?language model)\b"
+    r"|\bi (?:cannot|(?:can|could|will|am) not|am unable to|(?:must|have to) decline to) "
+    r"(?:(?:be )?(?:able|allowed|going|willing) to )?"
+    r"(?:(?:assist|comply|help you) with\b|fulfill? "
+    r"|(?:write|create|generate|provide|give|produce|compose|tell|list|answer|summari[sz]e|complete) "
+    r"(?:\w+ ){0,5}(?:story|stories|poem|text|request|prompt|question|summary|article|ideas?|list|about)\b)"
+)
+_OPENING_WORDS = 40
+
+
+def is_refusal(text: Text) -> bool:
+  """Tells an answer that declines the task within its first forty words from one that does it."""
+  return bool(_REFUSAL.search(" ".join(text.words[:_OPENING_WORDS])))
 
 
 # Likeness -------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 import pytest
 
 from rewards import creative_ideation
+from rewards import creative_writing
+from rewards import text
 from rewards.format import parse
 from rewards.format import render
 from rewards.schema import Completion
@@ -141,3 +143,22 @@ def test_attack_earns_far_less_than_an_honest_brainstorm(total, name):
 def test_several_generic_sentences_earn_less_than_ideas_on_the_topic(total):
   # Fluent, varied and empty: only relevance tells it, so the distance is small. A judge sees it.
   assert total(" ".join(corruptions.GENERIC)) < total(LIST) - 0.02
+
+
+UNRELATED = """- Bake bread with walnuts and honey
+- Learn to juggle three oranges
+- Study the moons of Jupiter
+- Sort old photographs by colour
+- Repair the leaking kitchen tap
+- Call the dentist about a sore tooth"""
+
+
+def test_a_list_of_unrelated_items_has_few_ideas_for_the_question(total):
+  assert score(UNRELATED) < 0.7 * score(LIST)
+  assert total(UNRELATED) < total(LIST) - 0.1
+
+
+def test_a_list_of_names_is_in_order(total):
+  names = "- Kumamoto Washington\n- Kusshi British Columbia\n- Drakes Bay California\n- Hog Island California"
+  noise = "- xqz vrtk\n- blorf grint zwp\n- qqn tlpr dfg\n- wvx kpl"
+  assert creative_writing.in_order(text.read(names), True) > 0.5 > creative_writing.in_order(text.read(noise), True)

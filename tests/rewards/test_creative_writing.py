@@ -169,6 +169,60 @@ ATTACKS = {
 }
 
 
+KEYWORDS = "It is all about a lighthouse keeper who finds a letter, and about a bottle."
+BOILERPLATE = (
+    "There are many different ways to think about this, and each of them has its own value. It is important to look at the "
+    "whole picture and to take the time to understand what really matters. Everybody brings their own experience, and that "
+    "makes the result richer. In the end, a good approach works for the people involved and can be changed when needed."
+)
+ADVERT = (
+    "Are you tired of slow mornings? Try our new coffee maker today and feel the difference. It is quick, quiet and easy to "
+    "clean, and it comes with a free set of cups. Order now and get half off the second one. Our customers love it and so "
+    "will you. Call the number below or visit our shop in town. This offer ends on Sunday, so do not wait."
+)
+REFUSAL = (
+    "I'm sorry, but I cannot write a story about this subject. I hope you understand that it is not something I am able to "
+    "do at the moment. There are many other things that I would be happy to talk about, and I am sure we can find one."
+)
+FIXED_TEXTS = {
+    "fixed story": corruptions.STORIES[2], "boilerplate": BOILERPLATE, "advert": ADVERT, "refusal": REFUSAL
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FIXED_TEXTS)
+def test_one_sentence_of_keywords_does_not_make_a_fixed_text_relevant(total, name):
+  cheat = f"{FIXED_TEXTS[name]} {KEYWORDS}"
+  for measure in (creative_writing.prompt_relevance, creative_writing.topic_similarity):
+    assert measure(completion(cheat), example()) < 0.8 * measure(completion(STORY), example())
+  assert total(cheat) < total(STORY) - 0.1
+
+
+def test_a_refusal_earns_its_format_and_length_alone():
+  for measure in (
+      creative_writing.lexical_diversity, creative_writing.repetition, creative_writing.coherence,
+      creative_writing.prompt_relevance, creative_writing.topic_similarity,
+  ):
+    assert measure(completion(REFUSAL), example()) == 0.0
+
+
+def test_words_about_the_task_are_not_the_topic():
+  ask = lambda prompt: creative_writing.topic_similarity(completion(STORY), example(prompt))
+  assert ask("Write a short story about a lighthouse keeper.") == ask("Lighthouse keeper.")
+
+
+def test_a_walk_along_frequent_pairs_is_fluent_and_off_topic():
+  rng, following = random.Random(0), {}
+  for pair in sorted(text.word_pairs()):
+    first, second = pair.split()
+    following.setdefault(first, []).append(second)
+  walk = ["the"]
+  while len(walk) < 120:
+    walk.append(rng.choice(following.get(walk[-1], ["the"])))
+  answer = completion(" ".join(walk))
+  assert creative_writing.coherence(answer, example()) == 1.0
+  assert creative_writing.topic_similarity(answer, example()) < 0.3
+
+
 @pytest.mark.parametrize("name", ATTACKS)
 def test_attack_earns_far_less_than_an_honest_story(total, name):
   assert total(ATTACKS[name], reasoning=REASONING + " I consider the prompt." * 10) < total(STORY) - 0.2

@@ -113,8 +113,8 @@ def test_arithmetic_left_to_the_grader_is_not_paid(answer):
 
 # Each: reference, answers that state it, answers that do not.
 NUMBERS = [
-    ("0.5", ["1/2", r"\frac{1}{2}", r"\frac12", "50%", "50 percent", ".5", "½", "5/10"],
-     ["0.5%", "5%", "0.05", "0.49999", "1/2 1/2", "50", "1/2/1"]),
+    ("0.5", ["1/2", r"\frac{1}{2}", r"\frac12", "50%", "50 percent", ".5", "½"],
+     ["0.5%", "5/10", "120/240", "0.3/0.6", "5%", "0.05", "0.49999", "1/2 1/2", "50", "1/2/1"]),
     ("1/3", ["2/6", r"\dfrac{1}{3}", "1/3 ≈ 0.333", r"$k = \frac{1}{3}$", r"\frac13 \text{ m}"],
      ["0.333333333333", "33%", "3", "-1/3", "1/3x", r"\frac{1}{3} \text{ or } \frac{1}{2}"]),
     ("-3", ["-3", "−3", "$-3", "-$3", "negative 3", r"\frac{-3}{1}", "x = -3"], ["3", "--3", "3-"]),
@@ -210,6 +210,120 @@ def test_symbolic_answers_are_paid_when_equivalent_and_only_then(reference, righ
     assert score(answer, reference) == 0.0, answer
 
 
+BAGS = "There are 5 bags with 12 apples each. How many apples does Tom have?"
+
+
+@pytest.mark.parametrize("answer", [
+    "Since there are 5 bags with 12 apples each, Tom has 60 apples.",
+    "There are 5 bags with 12 apples each, so Tom has 60 apples.",
+    "There are 5 bags with 12 apples each. So Tom has 60 apples.",
+    "Tom has 60 apples because there are 5 bags with 12 apples each.",
+    "With 5 bags of 12 apples, Tom has 60 apples.", "The answer is 60 because 5 * 12 is 60.",
+    "Each bag has 12 apples and there are 5 bags, therefore Tom has 60 apples.",
+    "Tom has 5 bags with 12 apples each, for a total of 60 apples.",
+    "Tom has 5 * 12 = 60 apples.", "5 times 12 is 60", "5 x 12 = 60 apples", "5 * 12 = 60",
+    "The total is 5 * 12, or 60.",
+    "<<5*12=60>>60", "Tom has 5*12=<<5*12=60>>60 apples in total.", "12 + 12 + 12 + 12 + 12 = 60",
+    "Tom has 60 apples (5 × 12).", "60 (5*12)",
+    "- Bags: 5\n- Apples per bag: 12\n- Total: 60", "Bags: 5. Apples per bag: 12. Total: 60.",
+])
+@pytest.mark.parametrize("prompt", [BAGS, "How many apples does Tom have?"])
+def test_the_way_to_the_verdict_may_name_numbers(answer, prompt):
+  assert score(answer, "60", prompt) == 1.0, score(answer, "60", prompt).reason
+  for other in ("5", "12", "72"):
+    assert score(answer, other, prompt) == 0.0
+
+
+@pytest.mark.parametrize("answer", [
+    "The 5 bags hold 60 apples.", "Tom has 60 apples in his 5 bags.", "5 bags of 12 make 60 apples.",
+    "Multiplying 5 by 12 gives us 60 apples.", "60. There are 5 bags with 12 apples each.",
+    "5 bags times 12 apples each gives 60 apples.", "60 apples (5 bags with 12 each)",
+    "1. There are 5 bags.\n2. Each has 12 apples.\n3. 5 * 12 = 60.\n\nTom has 60 apples.",
+])
+def test_numbers_that_the_prompt_gives_are_no_rivals_where_they_count_something(answer):
+  assert score(answer, "60", BAGS) == 1.0, score(answer, "60", BAGS).reason
+  assert score(answer, "60", "How many?") == 0.0
+
+
+@pytest.mark.parametrize("answer", [
+    "There are 5, 12, 60, 17 apples", "There are 5, 12, 60 apples", "5 12 60", "5 bags of 12 apples",
+    "Tom has 59 apples, so Tom has 60 apples.", "59, so 60", "It's 61, so it's 60", "60 (61)",
+    "60 apples (or 59)", "60 apples (59 apples)", "Since 60 is wrong, 59 apples", "60 when 59",
+    "Since there are 5 bags with 12 apples each, Tom has 59 or 60 apples.", "60 if 5 bags",
+    "60 in 5 bags, 72 in 6 bags", "60 apples because it is not 59", "<<5*12=59>>60", "<<59>>60",
+    "Tom has 60 apples, but with 1 more 61.", "60 + 60", "60 days + 60 days", "60 and three",
+    "Multiply 5 by 12.", "5 bags times 12 apples", "60/12 = 5", "5 * 12 = 60 - 1",
+])
+def test_several_numbers_without_a_clear_verdict_are_not_paid(answer):
+  assert score(answer, "60", BAGS) == 0.0
+
+
+@pytest.mark.parametrize("answer", [
+    "~60", "~ 60 apples", r"~\boxed{60}", "close to 60", r"close to \boxed{60}", "near 60",
+    "it may be 60", "minimum of 60", "a maximum of 60", "as many as 60", "60 is a lie",
+    "60 is too high", "60 is nonsense", "60, just kidding", "60 is what you want to hear",
+    "60 (I think)", "60-ish", "60-something", "Suppose it is 60", "supposedly 60", "60 and up",
+    "60 tens", "60 sevenths", "60 doubled", "the reciprocal of 60", "60 in hexadecimal",
+    "60 is the answer to another question", "other than 60", "instead of 60",
+])
+def test_bounds_doubts_and_other_readings_of_sixty_are_not_paid(answer):
+  assert score(answer, "60") == 0.0
+
+
+def test_one_quantity_in_two_units_is_one_number():
+  for answer in ("120 minutes (2 hours)", "2 hours = 120 minutes", "120 minutes, or 2 hours"):
+    assert score(answer, "120", "How many minutes?") == 1.0, answer
+  for answer in ("2 hours (120 minutes)", "120 minutes is 2 hours"):
+    assert score(answer, "2", "How many hours?") == 1.0, answer
+  for answer in ("120 minutes (3 hours)", "120 minutes or 121 minutes", "120 minutes and 2 hours"):
+    assert score(answer, "120", "How many minutes?") == 0.0, answer
+  assert score("2 hours and 30 minutes", "2.5") == 1.0
+  assert score("5 dollars and 20 cents", "5.20") == score("$5 and 20 cents", "5.20") == 1.0
+  assert score("5 feet 6 inches", "5.5") == 1.0
+  assert score("2 hours and 30 minutes", "30") == score("2 hours and 30 minutes", "2") == 0.0
+  assert score("3/2 (1.5)", "1.5") == score("1.5, or 3/2", "1.5") == 1.0
+
+
+# Each: prompt, reference, answers that are finished, answers that are not.
+UNFINISHED = [
+    ("What is 3/8?", "0.375", ["3/8", "0.375", "37.5%"], ["30/80", "6/16"]),
+    ("Write 3/8 as a decimal.", "0.375", ["0.375", ".375"], ["3/8", r"\frac{3}{8}"]),
+    ("What is 3/8 as a percentage?", "37.5%", ["37.5%", "37.5"], ["3/8"]),
+    ("Write 0.375 as a fraction.", "3/8", ["3/8", "6/16"], ["0.375"]),
+    ("Write 50% as a decimal.", "0.5", ["0.5"], ["50%"]),
+    ("What is 120/240?", "0.5", ["0.5", "1/2"], ["120/240", r"\frac{120}{240}"]),
+    ("4 of 12 balls are red. What is the probability?", "1/3", ["1/3", "2/6"], ["4/12"]),
+    ("What percent is 120 of 240?", "50%", ["50%", "1/2"], ["120/240"]),
+    (r"Simplify $\sqrt{12}$.", r"2\sqrt{3}", [r"2\sqrt3", "2sqrt(3)", r"\sqrt{12} = 2\sqrt{3}"],
+     [r"\sqrt{12}", r"x = \sqrt{12}", r"\sqrt{12}+0", r"\sqrt{12}\cdot 1", r"\sqrt{12}^1", "12^{1/2}",
+      r"\sqrt{4 \cdot 3}", r"\frac{2\sqrt{12}}{2}", r"-(-\sqrt{12})", r"\sqrt{3}+\sqrt{3}"]),
+    ("Simplify sqrt(12).", r"2\sqrt{3}", [r"2\sqrt{3}"], [r"\sqrt{12}", "√12"]),
+    ("Expand (x+1)^2.", "x^2+2x+1", ["1+2x+x^2", "(x+1)^2 = x^2+2x+1"],
+     ["(x+1)^2", "(1+x)^2", "(x+1)(x+1)", "x^2+2x+1 = (x+1)^2"]),
+    ("Factor $x^2-4$.", "(x-2)(x+2)", ["(x+2)(x-2)"], ["x^2-4", "x^2 - 2^2"]),
+    ("Simplify $5x + 6x - 3$.", "11x-3", ["-3+11x"], ["5x+6x-3", "6x-3+5x", "11x-2-1"]),
+    ("Write $4x - 2y + 6 = 0$ as $y = mx + b$.", "y=2x+3", ["y = 3 + 2x"], ["4x - 2y + 6 = 0"]),
+    ("The radius is 3. What is the area?", r"9\pi", [r"9\pi", r"\pi \cdot 3^2 = 9\pi"],
+     [r"3*3*\pi", r"3^2\pi", r"\pi(3)(3)", r"\frac{18}{2}\pi", r"4\pi+5\pi", r"\sqrt{81}\pi"]),
+    (r"Which is larger, $\sqrt{2}$ or $1.4$?", r"\sqrt{2}", [r"\sqrt2", "√2"], ["1.4"]),
+]
+
+
+@pytest.mark.parametrize("prompt, reference, right, wrong", UNFINISHED, ids=[u[0] for u in UNFINISHED])
+def test_the_prompts_own_expression_and_work_left_to_do_are_not_paid(prompt, reference, right, wrong):
+  for answer in right:
+    assert score(answer, reference, prompt) == 1.0, (answer, score(answer, reference, prompt).reason)
+  for answer in wrong:
+    assert score(answer, reference, prompt) == 0.0, answer
+
+
+def test_a_time_of_day_is_read_from_its_sentence():
+  for answer in ("3:30 pm", "3:30 PM", "3:30 p.m.", "They arrive at 3:30 pm.", r"\boxed{3:30\text{ p.m.}}"):
+    assert score(answer, "3:30 pm", "When?") == 1.0, answer
+  for answer in ("3:30 am", "after 3:30 pm", "3:30 pm or 4:30 pm", "not at 3:30 pm", "3:31 pm"):
+    assert score(answer, "3:30 pm", "When?") == 0.0, answer
+
+
 def test_a_long_solution_is_read_by_its_box():
   solution = "First we compute $3^2 = 9$ and then, since 4 is not prime, 16. " * 40
   assert score(solution + r"Therefore $x = \boxed{3 \pm 2\sqrt{2}}$.", r"3 \pm 2\sqrt{2}") == 1.0
@@ -238,7 +352,8 @@ ABSURD = {
     "division_by_zero": "1/0", "zero_by_zero": r"\frac{0}{0}", "nul": "6\x000",
     "surrogate": "\ud800",
     "stars": "*" * 20_000, "dollars": "$" * 20_000, "equals": "1=" * 10_000,
-    "commas": "1," * 10_000,
+    "commas": "1," * 10_000, "clauses": "Since 5 " * 240, "steps": "5. " * 330, "asides": "60 (5 " * 160,
+    "because": "60 because 5, 61 because 6 " * 35, "annotations": "<<5*5=25>>" * 99, "units": "2 hours (" * 110,
     "nested_roots": r"\sqrt{" * 1_000 + "2" + "}" * 1_000, "plus_minus": r"\pm" * 900 + "1",
     "continued_fraction": r"\frac{1}{x+" * 15 + "1" + "}" * 15, "empty_box": r"\boxed{}",
     "empty_fraction": r"\frac{}{}", "lone_backslash": "\\", "relations": "x<" * 900,

@@ -114,6 +114,29 @@ def test_copy_rate_allows_picked_sentences_and_refuses_the_first_lines_and_the_w
   assert summarization.copy_rate(completion(HONEST), example()) == 1.0
 
 
+def test_copy_rate_finds_a_paste_from_the_middle_and_the_lead_with_a_word_inserted():
+  words = SOURCE.split()
+  middle, lead = words[50:110], words[:60]
+  assert summarization.copy_rate(completion(" ".join(middle)), example()) == 0.0
+  # 25-word runs on both sides of the new word: 60 of 61 words are copied, beyond 80 % but one word.
+  inserted = " ".join(lead[:30] + ["really"] + lead[30:])
+  assert summarization.copy_rate(completion(inserted), example()) < 0.1
+
+
+def test_a_page_pasted_from_a_long_source_is_no_summary_of_it():
+  article = " ".join(corruptions.STORIES)
+  words = article.split()
+  page = completion(" ".join(words[100:280]))  # 180 words of about 470
+  summary = completion(" ".join(corruptions.sentences(article)[:2]))
+  for measure in (summarization.coverage, summarization.faithfulness):
+    assert measure(page, example(article)) == 0.0 < measure(summary, example(article))
+
+
+def test_a_summary_that_repeats_itself_covers_nothing():
+  for measure in (summarization.coverage, summarization.faithfulness):
+    assert measure(completion(f"{HONEST} " * 4), example()) == 0.0
+
+
 def test_coverage_pays_neither_the_whole_article_nor_its_keywords():
   of = lambda answer: summarization.coverage(completion(answer), example())
   assert of(HONEST) > 0.3
@@ -122,8 +145,8 @@ def test_coverage_pays_neither_the_whole_article_nor_its_keywords():
 
 
 def test_the_source_is_what_follows_the_first_blank_line_or_the_whole_prompt():
-  assert summarization._source("Summarize:\n\nOne two.\n\nThree.").words == ("one", "two", "three")
-  assert summarization._source("One two three.").words == ("one", "two", "three")
+  assert summarization._source("Summarize:\n\nOne two.\n\nThree.") == ("one", "two", "three")
+  assert summarization._source("One two three.") == ("one", "two", "three")
 
 
 def test_the_reference_beats_an_honest_summary_beats_one_of_another_article(total):

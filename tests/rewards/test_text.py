@@ -130,3 +130,30 @@ def test_hostile_text_is_read_in_linear_time():
     said = text.read(hostile)
     text.fluency(said)
     text.repeated_share(said)
+
+
+def test_words_are_those_that_read_finds():
+  for story in STORIES:
+    assert text.words(story) == text.read(story).words
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "I'm sorry, but I can't write that story.",
+        "As an AI language model, I do not have opinions.",
+        "Unfortunately, I am unable to provide a list of ideas.",
+        "I cannot fulfil your request.",
+        "I won't be able to write a story about this.",
+    ],
+)
+def test_declining_the_task_is_a_refusal(refusal):
+  assert text.is_refusal(text.read(refusal))
+
+
+@pytest.mark.parametrize(
+    "story",
+    [*STORIES, "I cannot tell you how cold it was.", '"I can\'t help you," said the guard.', "I will not go, she said."],
+)
+def test_a_character_who_says_no_does_not_make_a_refusal(story):
+  assert not text.is_refusal(text.read(story))
