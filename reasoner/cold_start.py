@@ -40,7 +40,6 @@ from rewards.errors import ConfigError
 from rewards.schema import Example
 from rewards.schema import Text
 
-END_OF_TURN = "<end_of_turn>"
 NO_ANSWER = "I am not sure."
 
 
@@ -124,7 +123,7 @@ def build_traces(
   Args:
     examples: what to write traces for, in the shares in which domains shall be trained.
     max_prompt_tokens: as in GRPO: prompts are shortened in the same way.
-    max_completion_tokens: room for the completion and its <end_of_turn>.
+    max_completion_tokens: room for the completion and its end token.
     flaws: None writes every trace in the right format.
   """
   own_words = _own_words(examples)
@@ -248,12 +247,12 @@ def _fitting(
     max_tokens: int,
     may_cut_answer: bool,
 ) -> str | None:
-  """Returns the completion, cut to max_tokens with its <end_of_turn>; None where it cannot fit."""
+  """Returns the completion, cut to max_tokens with its end token; None where it cannot fit."""
   parts = [[reasoning], [answer]]
   for part in parts[: 1 + may_cut_answer]:
     while True:
       completion = write(*("".join(sentences).strip() for sentences in parts))
-      if len(tokenizer.encode(completion + END_OF_TURN)) <= max_tokens:
+      if len(tokenizer.encode(completion)) < max_tokens:
         return completion
       if len(part) == 1:
         part[:] = re.findall(r".+?(?:[.!?]+[\"')]*(?=\s)\s*|\n+|$)", part[0], re.DOTALL)
@@ -281,15 +280,15 @@ def batches(
 
   Args:
     batch_size: traces in a batch, on average.
-    max_tokens: the longest trace, BOS and <end_of_turn> included.
+    max_tokens: the longest trace, BOS and the end token included.
     divisor: the number of rows is a multiple of it (a mesh's fsdp size).
 
   Yields:
     Arrays of [rows, 1.25 x max_tokens]:
-    tokens: int32, each trace as BOS + prompt + completion + <end_of_turn>; then padding.
+    tokens: int32, each trace as BOS + prompt + completion + EOS; then padding.
     positions: int32, counted from each trace's own start.
     segments: int32, the number of a trace in its row from 1, and 0 for padding.
-    is_target: bool, True on completions, <end_of_turn> included.
+    is_target: bool, True on completions, EOS included.
 
   Raises:
     ConfigError: a trace is longer than max_tokens.
@@ -321,7 +320,9 @@ def _pack(
   room: list[int] = []
   for trace in traces:
     prompt = [tokenizer.bos_id(), *tokenizer.encode(trace.prompt)]
-    ids = prompt + tokenizer.encode(trace.completion + END_OF_TURN)
+    # A base model's <end_of_turn> was never trained: its vector is that of hundreds of unused tokens,
+    # among which LoRA cannot single it out. The end of a text is what every model has seen.
+    ids = [*prompt, *tokenizer.encode(trace.completion), tokenizer.eos_id()]
     if len(ids) > max_tokens:
       raise ConfigError(f"a trace of {trace.domain} takes {len(ids)} tokens; {max_tokens} are accepted.")
     recent = range(max(0, len(rows) - _OPEN_ROWS), len(rows))
@@ -351,7 +352,7 @@ def _pack(
 
 
 class Learner:
-  """Tunix's trainer on the completions of traces: mean cross-entropy, <end_of_turn> included.
+  """Tunix's trainer on the completions of traces: mean cross-entropy, EOS included.
 
   AdamW with a linear warm-up and a cosine to zero. A model with LoRA parameters trains those alone.
 

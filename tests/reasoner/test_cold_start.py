@@ -198,7 +198,7 @@ def test_packed_rows_hold_every_trace_once_with_its_own_positions():
       assert not is_target[segments == 0].any() and (tokens[segments == 0] == 0).all()
   wanted = []
   for trace in traces:
-    completion = Tokenizer().encode(trace.completion + "<end_of_turn>")
+    completion = [*Tokenizer().encode(trace.completion), Tokenizer().eos_id()]
     wanted.append(((2, *Tokenizer().encode(trace.prompt), *completion), len(completion)))
   assert sorted(seen) == sorted(wanted)
 
