@@ -12,7 +12,7 @@ from reasoner import files
 _FILE = "environment.json"
 _PACKAGES = (
     "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "google-tunix", "qwix", "numpy", "sentencepiece",
-    "math-verify", "rouge-score", "symspellpy",
+    "math-verify", "symspellpy",
 )
 
 
