@@ -148,7 +148,7 @@ _OPERATIONS = (
     ("takes {k} from x", "x - {k}", _NEAR_K),
     ("multiplies x by {k}", "x * {k}", _NEAR_K),
     ("says if x is more than {k}", "x > {k}", _NEAR_K),
-    ("says if x is less than {k}", "x < {k}", _NEAR_K),
+    ("says if x equals {k}", "x == {k}", _NEAR_K),
     ("gives the rest of x divided by {k}", "x % {k}", _NEAR_K),
     ("gives the larger of x and {k}", "max(x, {k})", _NEAR_K),
     ("gives the smaller of x and {k}", "min(x, {k})", _NEAR_K),
