@@ -75,8 +75,8 @@ def _longest_common_subsequence(a: list[str], b: list[str]) -> int:
 def rouge(completion: Completion, example: Example) -> float | None:
   """Mean of ROUGE-1, ROUGE-2 and ROUGE-L F1 against the reference (Lin 2004), in [0, 1].
 
-  A good summary in other words gets 0.2 to 0.4. Padding costs
-  precision, brevity recall, shuffling ROUGE-2 and ROUGE-L. None where the row has no reference.
+  A good summary in other words gets 0.2 to 0.4. Padding costs precision, brevity recall, shuffling
+  ROUGE-2 and ROUGE-L. None where the row has no reference.
   """
   reference = example.reference.text
   if not reference.strip():
@@ -229,7 +229,7 @@ def copy_rate(completion: Completion, example: Example) -> float:
 
   The share of the summary's words that lie in long runs of the source, of a quarter of its words,
   at least 8 and at most 25: free up to 80 %, nothing is paid when it is all of them. So a word
-  inserted into the lead does not hide it; whole sentences picked one by one are mostly free.
+  inserted into the lead does not hide it, and a whole sentence of that length counts too.
   SummEval's experts rate even copied leads highly (4.5 of 5, against 4.1 for all), so the recipe's
   weight is small.
   """
