@@ -12,6 +12,7 @@ import hashlib
 import json
 import math
 import pathlib
+import re
 from typing import Any
 
 from reasoner import algorithms
@@ -30,6 +31,7 @@ from rewards.errors import suggest
 
 EMBEDDED_ROOT = "embedded"  # config.data.root: the corpus written for this project
 CONFIG_FILE = "config.json"
+BEFORE = "evaluation_before.jsonl"  # written before the first step of GRPO
 
 # What a config has, by type. A mapping of its own names (domains, data sets, rewards) is `dict`.
 _FIELDS = {
@@ -171,11 +173,20 @@ def assemble(config: Any, defaults: Any, workdir: pathlib.Path) -> Run:
   plain, default_plain = _plain(config), _plain(defaults)
   _check_fields(plain, _FIELDS, "config")
   _check_ranges(plain)
+  for field, paths in (("plugins", plain["plugins"]), ("data.pools", plain["data"]["pools"])):
+    for path in paths:
+      if not isinstance(path, str):
+        raise ConfigError(f"config.{field} has {path!r}: expected paths as texts.")
   registry.discover(plain["plugins"])
   default_rewards = default_plain.get("rewards", {})
   domains = scorer.check(plain["rewards"], default_rewards)
   if not domains:
     raise ConfigError("config.rewards is empty: expected at least one domain.")
+  for domain in domains:
+    if domain == "all" or not re.fullmatch(r"[A-Za-z][\w-]*", domain):
+      raise ConfigError(
+          f"config.rewards.{domain}: the domain's name must be letters, digits, '_' and '-', and not 'all'."
+      )
   algorithm, notes = _algorithm(plain["grpo"])
   scaling = reward_scaling.RewardScaling(**plain["disco"]["reward_scaling"])
   scaling.check(algorithm.name)
@@ -192,7 +203,7 @@ def assemble(config: Any, defaults: Any, workdir: pathlib.Path) -> Run:
       evaluation_sets=section["evaluation_sets"],
       on_bad_row=section["on_bad_row"],
   )
-  _compare(workdir, plain)
+  check_workdir(workdir, plain)
   return Run(
       workdir=workdir,
       config=plain,
@@ -317,12 +328,17 @@ def _hash(config: Mapping[str, Any]) -> str:
   return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _compare(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
+def has_results(workdir: pathlib.Path) -> bool:
+  """Says whether a run has begun there: one that failed before it learned anything leaves no claim."""
+  return (workdir / BEFORE).exists() or any(workdir.glob("checkpoints/*/[0-9]*"))
+
+
+def check_workdir(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
   """Raises ConfigError where the work directory belongs to a run with another config."""
   if workdir.exists() and not workdir.is_dir():
     raise ConfigError(f"--workdir={workdir} is a file: name a directory.")
   path = workdir / CONFIG_FILE
-  if path.exists():
+  if path.exists() and has_results(workdir):
     changes = _differences(json.loads(path.read_text()), json.loads(json.dumps(config)), "config")
     if changes:
       raise ConfigError(

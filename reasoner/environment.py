@@ -1,5 +1,6 @@
 """What a run's bits depend on besides its config: versions, devices and processors."""
 
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -29,7 +30,19 @@ def fingerprint() -> dict[str, str]:
       "devices": f"{len(devices)} x {devices[0].device_kind}",
       "cpus": ",".join(map(str, sorted(cpus))),
       "xla_flags": os.environ.get("XLA_FLAGS", ""),
+      "source": _source(),
   }
+
+
+def _source() -> str:
+  """Returns a hash of this project's own code, which decides bits as much as any package."""
+  import rewards
+
+  digest = hashlib.sha256()
+  for package in (pathlib.Path(__file__).parent, pathlib.Path(rewards.__path__[0])):
+    for path in sorted(package.rglob("*.py")):
+      digest.update(path.read_bytes())
+  return digest.hexdigest()[:16]
 
 
 def check(directory: pathlib.Path) -> None:

@@ -37,6 +37,9 @@ def main(argv: list[str]) -> None:
   except ConfigError as error:
     sys.stderr.write(f"error: {error}\n")
     sys.exit(2)
+  except KeyboardInterrupt:
+    sys.stderr.write("interrupted: the same command continues from the last checkpoint.\n")
+    sys.exit(130)
 
 
 def _default_workdir(config: str) -> str:

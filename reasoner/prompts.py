@@ -1,6 +1,6 @@
 """The one prompt: a Gemma user turn with the instruction and the task; then the model's turn opens.
 
-Training, evaluation and chat all call `render`. The template is saved with every checkpoint and a
+Training and evaluation both call `render`. The template is saved with every checkpoint and a
 checkpoint made under another one is refused: a mismatch in white space alone once cost 94 % -> 55 %
 format compliance. Gemma has no system role, so the instruction stands in the user turn.
 """

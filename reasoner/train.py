@@ -35,13 +35,13 @@ from reasoner import report
 from reasoner import sampling
 from reasoner.models import lora
 from reasoner.models import mesh as mesh_lib
+from rewards import format as output_format
 from rewards import workers
 from rewards.errors import ConfigError
 from rewards.schema import Example
 
-BEFORE, AFTER, SAMPLES, SUMMARY = (
-    "evaluation_before.jsonl", "evaluation_after.jsonl", "samples.jsonl", "summary.json"
-)
+BEFORE = assemble.BEFORE
+AFTER, SAMPLES, SUMMARY = "evaluation_after.jsonl", "samples.jsonl", "summary.json"
 
 
 def train(run: assemble.Run) -> None:
@@ -50,6 +50,7 @@ def train(run: assemble.Run) -> None:
     if (run.workdir / SUMMARY).exists():
       print(f"{run.workdir} is finished: its report is {run.workdir / 'report.html'}.")
       return
+    assemble.check_workdir(run.workdir, run.config)  # another run may have held the lock until now
     for warning in run.warnings:
       print(f"warning: {warning}")
     environment.check(run.workdir)
@@ -57,6 +58,7 @@ def train(run: assemble.Run) -> None:
     config = run.config
     mesh = make_mesh(run)
 
+    print("Loading rows ...", flush=True)
     corpus = load_corpus(run)
     service = resources.enter_context(
         workers.Service(
@@ -67,6 +69,7 @@ def train(run: assemble.Run) -> None:
     corpus = data.check_gold(
         corpus, service, rewards=run.domains, cache_path=models.cache_directory() / "gold.txt"
     )
+    try_rewards(corpus, service)
     schedule = make_schedule(run, corpus)
     print("\n".join([*corpus.table(), "", *sampling_table(schedule)]), flush=True)
     check_same_rows(run, corpus)
@@ -132,11 +135,12 @@ def check_same_rows(run: assemble.Run, corpus: data.Corpus) -> None:
   for domain in sorted(run.domains):
     digest = hashlib.sha256()
     for example in (*corpus.train[domain], *corpus.evaluation[domain]):
-      digest.update(repr((example.uid, example.prompt, example.reference)).encode("utf-8", "backslashreplace"))
+      row = example.uid, example.prompt, example.reference, sorted(example.extra.items())
+      digest.update(repr(row).encode("utf-8", "backslashreplace"))
     now[domain] = digest.hexdigest()
   now["plugins"] = [hashlib.sha256(pathlib.Path(p).read_bytes()).hexdigest() for p in run.config["plugins"]]
   path = run.workdir / "rows.json"
-  if path.exists():
+  if path.exists() and assemble.has_results(run.workdir):
     then = json.loads(path.read_text())
     changed = [name for name in now if then.get(name) != now[name]]
     if changed:
@@ -145,6 +149,17 @@ def check_same_rows(run: assemble.Run, corpus: data.Corpus) -> None:
           "restore them to continue it, or name another directory."
       )
   files.write_json(path, now)
+
+
+def try_rewards(corpus: data.Corpus, service: workers.Service) -> None:
+  """Scores a row of every domain, so that a reward's own bug shows before any weight is loaded.
+
+  Raises:
+    ComponentError: what the reward raised, with its place.
+  """
+  rows = [examples[0] for _, examples in sorted(corpus.train.items())]
+  texts = [output_format.render("A first thought.", row.reference.text or "A first answer.") for row in rows]
+  service.score(rows, texts)
 
 
 def prompts_of(run: assemble.Run, corpus: data.Corpus, schedule: sampling.Schedule) -> list[Example]:
@@ -182,6 +197,9 @@ def sampling_table(schedule: sampling.Schedule) -> list[str]:
         f"{row['domain']:<20}{row['rows']:>8,}{row['natural_share']:>10.1%}{row['disco_share']:>10.1%}"
         f"{row['draws']:>8,}{row['epochs']:>8.2f}"
     )
+  unheard = [row["domain"] for row in schedule.table() if not row["draws"]]
+  if unheard:
+    lines.append(f"warning: {', '.join(unheard)}: not drawn at all; raise config.disco.weights or train.steps.")
   return lines
 
 

@@ -63,7 +63,7 @@ def _get_config(file: pathlib.Path, variant: str | None):
     config = module.get_config(variant) if variant else module.get_config()
   except ConfigError:
     raise
-  except Exception as error:  # whatever the user's file raises is the user's to read
+  except (Exception, SystemExit) as error:  # whatever the user's file raises is the user's to read
     line = _line_in(file, error)
     raise ConfigError(f"--config={file} failed{line}: {type(error).__name__}: {error}") from error
   finally:

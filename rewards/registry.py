@@ -23,6 +23,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import math
 import pathlib
 import pkgutil
 import sys
@@ -169,6 +170,12 @@ def check_settings(spec: Spec, settings: Mapping[str, Any], place: str) -> None:
     if not _fits(value, annotation):
       wanted = annotation.__name__ if isinstance(annotation, type) else str(annotation)
       raise ConfigError(f"{place}.{name}={value!r}: reward {spec.name!r} accepts {wanted}.")
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+      default = accepted[name].default
+      least = 0 if isinstance(default, (int, float)) and default >= 0 else -math.inf
+      if not (least <= value and math.isfinite(value)):
+        wanted = "0 or more" if least == 0 else "a finite number"
+        raise ConfigError(f"{place}.{name}={value!r}: reward {spec.name!r} accepts {wanted}.")
   for name, parameter in accepted.items():
     if parameter.default is parameter.empty and name not in settings:
       raise ConfigError(f"{place}.{name} is missing: reward {spec.name!r} needs it.")
@@ -242,7 +249,7 @@ def _load_file(plugin: str) -> None:
   except ConfigError:
     del sys.modules[name]
     raise
-  except Exception as error:
+  except (Exception, SystemExit) as error:
     del sys.modules[name]
     raise ConfigError(f"plugin {plugin!r} failed on import: {type(error).__name__}: {error}") from error
 

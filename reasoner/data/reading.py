@@ -91,6 +91,8 @@ def _decode(line: bytes, place: str) -> Row | RowError:
     return RowError(f"{place} is not UTF-8: {error.reason} at byte {error.start + 1}.")
   except RecursionError:
     return RowError(f"{place} is nested too deeply to be read.")
+  except ValueError as error:  # a number of more digits than Python reads
+    return RowError(f"{place} cannot be read: {error}")
   if not isinstance(row, dict):
     return RowError(f"{place} is {type(row).__name__}, not a JSON object.")
   return row

@@ -173,6 +173,8 @@ def _check_evaluation_sets(
   for name, sets in evaluation_sets.items():
     if name in (TRAIN, EVALUATION):
       raise ConfigError(f"config.data.evaluation_sets.{name}: {name!r} is taken; use another name.")
+    if not isinstance(sets, Mapping):
+      raise ConfigError(f"config.data.evaluation_sets.{name}={sets!r}: expected {{data set: splits}}.")
     for dataset in sets:
       if dataset not in used:
         raise ConfigError(

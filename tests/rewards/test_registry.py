@@ -82,6 +82,8 @@ def test_only_functions_can_be_registered():
         ({"tolerence": 0.1}, r"math.x.tolerence: .*no such setting. Did you mean 'tolerance'\? Accepted: weight, tolerance, mode"),
         ({"tolerance": "much"}, "math.x.tolerance='much': .*accepts float"),
         ({"tolerance": True}, "math.x.tolerance=True"),
+        ({"tolerance": -0.1}, "math.x.tolerance=-0.1: .*accepts 0 or more"),
+        ({"tolerance": float("nan")}, "math.x.tolerance=nan: .*accepts 0 or more"),
         ({"mode": "loose"}, "math.x.mode='loose'.*strict"),
     ],
 )
@@ -143,6 +145,7 @@ def test_a_plugin_registers_once_however_often_and_by_whatever_path_it_is_named(
     [
         ("absent.py", None, "absent.py', which is not a file"),
         ("broken.py", "import nothing_of_this_name", "broken.py' failed on import: ModuleNotFoundError"),
+        ("leaving.py", "import sys; sys.exit(3)", "leaving.py' failed on import: SystemExit: 3"),
         ("syntax.py", "def", "syntax.py' failed on import: SyntaxError"),
         ("notes.txt", "hello", "notes.txt', which is not a Python file"),
     ],

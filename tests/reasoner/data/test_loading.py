@@ -250,6 +250,7 @@ def test_a_hub_that_does_not_answer_is_one_sentence(monkeypatch):
     [
         ('{"question": "What', "is not JSON"),
         ("[1, 2]", "is list, not a JSON object"),
+        ('{"question": 1' + "0" * 5000 + "}", "cannot be read: Exceeds the limit"),
         ('{"question": 5, "answer": "#### 1"}', "column 'question' of gsm8k is 5; expected str"),
         ('{"question": "What is one and one?"}', "column 'answer' of gsm8k is missing"),
     ],
