@@ -142,12 +142,26 @@ def _with_prompt(readings: tuple[str, ...], prompt: str) -> tuple[str, ...]:
   return (*extended, *readings, f"{prompt.rstrip()}\n{inner}")
 
 
+def _with_imports(readings: tuple[str, ...], setup: str) -> tuple[str, ...]:
+  """Puts the imports of a row's setup before each reading: setup and program share a module there."""
+  try:
+    statements = ast.parse(setup).body
+  except (SyntaxError, ValueError, MemoryError, RecursionError):
+    return readings  # the sandbox says what is wrong with it
+  imports = [ast.unparse(s) for s in statements if isinstance(s, (ast.Import, ast.ImportFrom))]
+  if not imports:
+    return readings
+  return tuple(
+      reading if "__future__" in reading else "\n".join([*imports, reading]) for reading in readings
+  )
+
+
 @functools.lru_cache(maxsize=256)  # both components, and equal completions of a group, share a run
 def _report(
     answer: str, prompt: str, tests: UnitTests, cpu_seconds: int, memory_mb: int
 ) -> sandbox.Report:
   return sandbox.run(
-      _with_prompt(extract_program(answer), prompt),
+      _with_imports(_with_prompt(extract_program(answer), prompt), tests.setup),
       [test for test in tests.tests if test.strip()],
       tests.setup,
       tests.text,

@@ -9,7 +9,7 @@ One real row:
 shape; whether a prompt is worth training on is decided where data sets are loaded.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 import hashlib
 import json
 import pathlib
@@ -60,6 +60,9 @@ def read_rows(path: str | pathlib.Path) -> Iterator[tuple[str, dict[str, Any]]]:
       yield place, row
 
 
+_WITHOUT_TRUTH = ("creative_writing", "creative_ideation", "summarization")
+
+
 def example_from_row(row: Mapping[str, Any], place: str) -> Example:
   """Returns the Example that a pool row describes; without `uid`, one hashed from its content.
 
@@ -93,8 +96,11 @@ def reference_from(domain: str, answer: Any, metadata: Mapping[str, Any], place:
   `metadata.test_cases` makes unit tests and `metadata.choices` a choice, in any domain; else math
   is a Number (GSM8K's `#### 72` is understood), logic a YesNo, all other domains Text.
 
+  A story or a summary may have no reference: the empty text, which what compares with one does not
+  score.
+
   Raises:
-    RowError: the answer is empty, not among the choices, or not yes or no.
+    RowError: the answer is empty in any other domain, not among the choices, or not yes or no.
   """
   if not isinstance(answer, (str, int, float, types.NoneType)):
     raise RowError(f"{place}: 'answer' is {answer!r:.200}; expected a string, number or boolean.")
@@ -102,7 +108,7 @@ def reference_from(domain: str, answer: Any, metadata: Mapping[str, Any], place:
   # Columnar files give every row all metadata keys, null where they do not apply.
   if metadata.get("test_cases") is not None or domain == "coding":
     return _unit_tests(text, metadata, place)
-  if not text:
+  if not text and domain not in _WITHOUT_TRUTH:
     raise RowError(f"{place}: 'answer' is empty; expected the reference.")
   if metadata.get("choices"):
     return _choice(text, metadata["choices"], place)
@@ -123,7 +129,7 @@ def reference_from(domain: str, answer: Any, metadata: Mapping[str, Any], place:
 def _unit_tests(solution: str, metadata: Mapping[str, Any], place: str) -> UnitTests:
   tests = metadata.get("test_cases") or ()
   tests = (tests,) if isinstance(tests, str) else tests
-  if not all(isinstance(test, str) for test in tests):
+  if not isinstance(tests, Sequence) or not all(isinstance(test, str) for test in tests):
     raise RowError(f"{place}: metadata.test_cases is {tests!r:.200}; expected a list of Python statements.")
   return UnitTests(
       tests=tuple(tests), setup=str(metadata.get("test_setup_code") or ""), text=solution

@@ -298,8 +298,9 @@ def repeated_share(text: Text) -> float:
   return sum(repeated) / len(repeated) if repeated else 0.0
 
 
-# What a model says instead of an answer. A character may say "I cannot" too, so what the writer
-# declines has to be the task, and near the beginning.
+# What a model says instead of an answer: to the user, that it will not; to a judge, that it has. A
+# character may say "I cannot" too, so what the writer declines has to be the task, and near the
+# beginning.
 _REFUSAL = re.compile(
     r"\b(?:as|am) an? (?:ai|artificial intelligence|(?:large )?language model)\b"
     r"|\bi (?:cannot|(?:can|could|will|am) not|am unable to|(?:must|have to) decline to) "
@@ -307,12 +308,18 @@ _REFUSAL = re.compile(
     r"(?:(?:assist|comply|help you) with\b|fulfill? "
     r"|(?:write|create|generate|provide|give|produce|compose|tell|list|answer|summari[sz]e|complete) "
     r"(?:\w+ ){0,5}(?:story|stories|poem|text|request|prompt|question|summary|article|ideas?|list|about)\b)"
+    r"|\b(?:give|award|assign|output) (?:\w+ ){0,4}(?:full|maximum|perfect|top|highest) (?:marks?|scores?|rating)\b"
+    r"|\bignore (?:the|all|any|your|previous) (?:\w+ )?(?:rubric|instructions?)\b"
+    r"|\byou must (?:output|give|assign|award) (?:\w+ ){0,3}(?:score|marks?|10|ten)\b"
 )
 _OPENING_WORDS = 40
 
 
 def is_refusal(text: Text) -> bool:
-  """Tells an answer that declines the task within its first forty words from one that does it."""
+  """Tells an answer that declines the task, or speaks to a judge, from one that does it.
+
+  Its first forty words decide.
+  """
   return bool(_REFUSAL.search(" ".join(text.words[:_OPENING_WORDS])))
 
 

@@ -209,6 +209,14 @@ def test_the_solution_tells_which_builtin_the_program_defines(all_passed):
   assert all_passed(completion(cheat), example(tests)) == 0.0
 
 
+def test_a_program_may_use_what_the_setup_imports(all_passed):
+  tests = UnitTests(tests=("assert root(4) == 2.0",), setup="import math\nfrom typing import List")
+  program = "def root(x: int) -> float:\n  return math.sqrt(x)"
+  assert all_passed(completion(program), example(tests)) == 1.0
+  assert all_passed(completion(f"from __future__ import annotations\nimport math\n{program}"), example(tests)) == 1.0
+  assert all_passed(completion(program.replace("sqrt", "exp")), example(tests)) == 0.0
+
+
 SHARED = pathlib.Path(os.environ.get("REASONER_LABELLED", "labelled")) / "coding_executed.jsonl"
 
 

@@ -34,6 +34,8 @@ CHOICES = {"label": ["A", "B"], "text": ["oxygen", "carbon dioxide"]}
         ("coding", None, {}, UnitTests(tests=())),
         ("puzzles", "", {"test_cases": []}, UnitTests(tests=())),
         ("creative_writing", "Once upon a time", {}, Text(text="Once upon a time")),
+        ("creative_writing", "", {}, Text(text="")),
+        ("summarization", None, {}, Text(text="")),
         ("never_seen_before", "x", {}, Text(text="x")),
     ],
 )
