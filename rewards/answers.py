@@ -423,7 +423,8 @@ def complements(text: str, known: Collection[str]) -> Iterator[tuple[str, str]]:
 
 
 _OF_A_KIND = re.compile(
-    r"\b(?:how\s+many\s+|(?:what|which)\s+(?:(?:type|kind|form|sort|class|category|group)s?\s+of\s+)?"
+    r"\bwhat\s+(?:is|are|was|were)\s+the\s+(?:\w+est|most\s+\w+|least\s+\w+)\s+([a-z]+)"
+    r"|\b(?:how\s+many\s+|(?:what|which)\s+(?:(?:type|kind|form|sort|class|category|group)s?\s+of\s+)?"
     r"|(?:type|kind|form|sort|class|category)s?\s+of\s+)(?:an?\s+|the\s+)?([a-z]+)(?:\s+([a-z]+))?",
     re.IGNORECASE,
 )
@@ -431,7 +432,10 @@ _OF_A_KIND = re.compile(
 
 @functools.lru_cache(maxsize=4096)
 def head_nouns(prompt: str) -> frozenset[str]:
-  """Returns what a question asks for: "energy" of "What type of energy does a moving car have?"."""
+  """Returns what a question asks for: "energy" of "What type of energy does a moving car have?".
+
+  "What is the largest planet?" asks for a planet.
+  """
   nouns: set[str] = set()
   for match in _OF_A_KIND.finditer(prompt):
     for word in tokens(" ".join(filter(None, match.groups()))):
@@ -535,6 +539,7 @@ _COMPARES = re.compile(
     re.IGNORECASE,
 )
 _GOES_ON = re.compile(r"\s+(?!(?:or|and)\b)[a-z]")  # "A is a solid" explains, "A or" lists
+_SUBJECT = re.compile(r"(?:it|they)\s+(?=\w)", re.IGNORECASE)
 _LAST_WORDS = re.compile(r"\W+$")
 _MOST_CLAUSES = 24
 _MOST_CUES = 6  # "but actually it could be C"
@@ -577,7 +582,14 @@ class Choices:
     self._asks = any("?" in text for text in texts)
     self._longest = 2 * max(map(len, texts), default=0) + 16
     self._words = {label: tokens(text) for label, text in zip(self.labels, texts)}
-    self._first = {words[0] for words in self._words.values() if words} | set(self._by_name)
+    # "It increases" is also stated by "increases" and by "The pressure increases".
+    shorts = [_SUBJECT.sub("", text, count=1) if _SUBJECT.match(text) else text for text in texts]
+    for level, index in self._levels:
+      for name, label in self._index(level, shorts).items():
+        index.setdefault(name, label)
+    self._shorts = {label: tokens(text) for label, text in zip(self.labels, shorts)}
+    own = [*self._words.values(), *self._shorts.values()]
+    self._first = {words[0] for words in own if words} | set(self._by_name)
     names = "|".join(sorted(map(re.escape, self.labels), key=len, reverse=True))
     self._dressed = re.compile(
         rf"((?:option|choice|letter|answer(?-i:(?!\s+a\s+[a-z])))\s*)?([(\[{{<]\s*)?({names})(?![\w'])"
@@ -756,7 +768,8 @@ class Choices:
 
   def _restated(self, text: str, prompt: str) -> str | None:
     """The one choice that a sentence about the question's matter names; "" where a label disagrees."""
-    named = self._named(tokens(text))
+    words = tokens(text)
+    named = [label for label in self._named(words) if not self._is_given(label, words, prompt)]
     if len(named) != 1:
       return None
     label = named[0]
@@ -764,17 +777,35 @@ class Choices:
     if any(other != label for other in labelled):
       return ""
     text = self._trailing.sub("", text)
-    if not restates(text, self._words[label], prompt_words(prompt), most_unknown=_MOST_UNKNOWN):
+    if not restates(text, self._shorts[label], prompt_words(prompt), most_unknown=_MOST_UNKNOWN):
       return None
     sentence = _SENTENCE.search(text)
     return self._settled(label, text[sentence.end() :] if sentence else "")
 
+  def _is_given(self, label: str, words: list[str], prompt: str) -> bool:
+    """Says whether `words` state a choice "It decreases" of the question's premise alone.
+
+    Of "What happens to the pressure when the volume decreases?", where "the volume increases" is no
+    answer either.
+    """
+    own, size = self._shorts[label], len(self._shorts[label])
+    if own == self._words[label]:
+      return False
+    question = tokens(unwrap(prompt))
+    subjects = [words[max(0, i - 1) : i] for i in range(len(words)) if words[i : i + size] == own]
+    return all(
+        subject and subject[0] not in _FUNCTION_WORDS
+        and any(_contains(question, subject + short) for short in self._shorts.values())
+        for subject in subjects
+    )  # fmt: skip
+
   def _named(self, words: list[str]) -> list[str]:
     """Returns the labels of all choices whose text stands in `words`, but for parts of longer ones."""
-    named = [label for label, own in self._words.items() if own and _contains(words, own)]
+    shorts = self._shorts
+    named = [label for label, own in shorts.items() if own and _contains(words, own)]
     return [
         label for label in named
-        if not any(label != other and _contains(self._words[other], self._words[label]) for other in named)
+        if not any(label != other and _contains(shorts[other], shorts[label]) for other in named)
     ]
 
 

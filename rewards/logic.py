@@ -62,25 +62,37 @@ _ASKED = re.compile(r"\s*\?|\s+(?:in|for|on|under|with)\s", re.IGNORECASE)
 _LONGEST_LEAD = 120
 _LONGEST_CONCESSION = 200
 # The same statement in the middle of a clause: "... of skates So the answer is".
-_ANSWER_IS = re.compile(
-    r"(?<!n't think )(?<!not think )(?<!doubt )(?<!doubt that )"
-    r"\bthe\s+(?:(?:correct|final)\s+)?answer\s+is\s*",
+_ANSWER_IS = re.compile(r"\bthe\s+(?:(?:correct|final)\s+)?answer\s+is\s*", re.IGNORECASE)
+# "It is false that the answer is", "Perhaps the answer is": what governs a statement, and doubts it.
+_GOVERNS = re.compile(
+    rf"\b(?:that|if|unless|whether|sa(?:y|ys|id)|think(?:s|ing)?|thought|believe[sd]?|claim(?:s|ed)?"
+    rf"|mean|suppose|assum(?:e|ing)|doubts?|den(?:y|ies)|{_HEDGE})"
+    r"\s+(?:the\s+(?:(?:correct|final)\s+)?answer\s+is\s+)?$",
     re.IGNORECASE,
 )
+_DOUBTS = re.compile(
+    rf"\b(?:not|never|cannot|no|nobody|none|neither|nor|few|some|many|others|people|false|untrue|wrong"
+    r"|incorrect|unlikely|unclear|(?:im)?possible|doubt\w*|den(?:y|ies)|lie|myth|mistake|hardly|if|unless"
+    rf"|whether|may|might|could|suppose|assum(?:e|ing)|{_HEDGE})\b|n't\b",
+    re.IGNORECASE,
+)
+_CONJUNCTION = re.compile(r"\b(?:so(?!\s+that\b)|thus|hence|therefore|and|but|which|because|since)\b", re.I)
+_NAMED_VERDICT = re.compile(r"\b(yes|no|true|false)\s+(?:is|was|would\s+be)\s+$", re.IGNORECASE)
 _NEGATION = re.compile(r"(?:\bnot|n't|\bnever|\bneither|\bnor)\s+(?:an?\s+)?$", re.IGNORECASE)
 _HEDGING_CLAUSE = re.compile(
     rf"\s*(?:(?:but|and|or|well|quite)\s+)*(?:{_HEDGE}|unsure|unclear|not\s+sure|depends|partly"
     r"|partially)(?:\s+(?:so|not))?\s*",
     re.IGNORECASE,
 )
+_VERDICT = r"\b(?:yes|no|true|false)\b\W*"
 _HEDGED = re.compile(
     r"\bit\s+depends\b|\bi(?:'m|\s+am)\s+(?:not\s+(?:\w+\s+)?(?:sure|certain)|unsure|uncertain)\b"
     r"|\bhard\s+to\s+(?:say|tell)\b|\bi\s+(?:don't|do\s+not|cannot|can't)\s+(?:know|say|tell)\b"
     r"|\bi\s+guess\b|\bwho\s+knows\s*(?:[.,;!?]|$)|\beither\s+way\b"
-    r"|\bno\s+(?:idea|way\s+to\s+(?:know|tell))\b",
+    r"|\bno\s+(?:idea|way\s+to\s+(?:know|tell))\b"
+    rf"|{_VERDICT}or\s+(?:some(?:thing|how|what)|so|whatever|anything|the\s+like|similar|{_HEDGE})\b",
     re.IGNORECASE,
 )
-_VERDICT = r"\b(?:yes|no|true|false)\b\W*"
 _IT = r"(?:it|that|this|the\s+(?:statement|claim|sentence|assertion))"
 _FALSITY = re.compile(r"\b(?:false|wrong|incorrect|untrue|lie|myth)\b", re.IGNORECASE)
 # "Yes, that is wrong", "No. It is true that he did": read after a verdict or at the start of a sentence.
@@ -90,6 +102,14 @@ _JUDGEMENT = re.compile(
     r"(?:\s+(?:\w+ly|indeed|in\s+fact|of\s+course))?\s+"
     r"(?:(true|correct|right)|(?:isn't|not)\s+(?:true|correct|right)"
     r"|false|wrong|incorrect|untrue|an?\s+(?:lie|myth))\b",
+    re.IGNORECASE,
+)
+# "No. Actually, it is.": the whole sentence is the verdict said again. "No, it is green." explains.
+_ELLIPSIS = re.compile(
+    rf"{_VERDICT}(?:(?:but|and|well|wait|actually|really|in\s+fact|however|sorry)\b\W*)*"
+    r"\b(?:it|this|that|they|these|those|there|he|she|we|you|i)\s+"
+    r"(?:is|are|am|was|were|do|does|did|would|wo|could|can?|will|should|must|has|have|had)"
+    r"(n't|\s*not)?\s*(?:[.!\n]|$)",
     re.IGNORECASE,
 )
 _CONCESSION = re.compile(r"\b(?:but|however|yet|though|although)\b", re.IGNORECASE)
@@ -139,6 +159,12 @@ def _states(before: str) -> bool:
   return any(match.end() == len(before) for match in _ANSWER_IS.finditer(before))
 
 
+def _is_doubted(before: str) -> bool:
+  """Says whether what stands before a verdict denies or hedges it: "It is false that the answer is"."""
+  own = _CONJUNCTION.split(before)[-1]  # "Stones do not float and that is why ..."
+  return bool(_GOVERNS.search(own) and _DOUBTS.search(own))
+
+
 def _verdicts(text: str, prompt: str) -> tuple[set[bool], str]:
   """Returns the verdicts that an unwrapped answer states, and what is wrong with them or ""."""
   stated: set[bool] = set()
@@ -153,10 +179,16 @@ def _verdicts(text: str, prompt: str) -> tuple[set[bool], str]:
         mentioned.add(word in _POSITIVE)
       continue
     negation = _NEGATION.search(before)
-    if negation:  # "No. That is not true." says the same twice, "Yes. It is not true." does not
+    named = _NAMED_VERDICT.search(before)
+    if named:  # "The answer no is false" speaks of a verdict
+      mentioned.add((word in _POSITIVE) == (named[1].lower() in _POSITIVE))
+    elif negation:  # "No. That is not true." says the same twice, "Yes. It is not true." does not
       if _LEAD.fullmatch(before, 0, negation.start()):
         mentioned.add(word not in _POSITIVE)
     elif _LEAD.fullmatch(before) or _states(before):
+      if _is_doubted(before):
+        mentioned.add(word not in _POSITIVE)
+        continue
       stated.add(word in _POSITIVE)
     elif word in ("yes", "no"):
       mentioned.add(word in _POSITIVE)
@@ -172,8 +204,9 @@ def _verdicts(text: str, prompt: str) -> tuple[set[bool], str]:
 
 
 def _asides(text: str, prompt: str) -> set[bool]:
-  """Returns the verdicts of an answer's asides: ", yeah", ". It is true that he did.", ". Nope"."""
+  """Returns the verdicts of an answer's asides: ", yeah", ". It is true that he did.", ". It is."."""
   found = {match[1].lower() in _AGREEING for match in _ASIDE.finditer(text)}
+  found.update(not match[1] for match in _ELLIPSIS.finditer(text))
   if not _FALSITY.search(prompt):  # "Is it wrong to lie?" may be answered "Yes, it is wrong."
     found.update(
         bool(match[1]) for match in _JUDGEMENT.finditer(text)

@@ -81,6 +81,7 @@ class _Truth:
       if parenthesis:
         texts += parenthesis.groups()
     self._is_clause = any(map(_IS.search, texts))
+    self._is_name = all(text[:1].isupper() for text in texts)
     self.words = [words for words in map(answers.tokens, texts) if words]
     self._question = answers.key(answers.unwrap(prompt))
     self._known = answers.question_words(prompt)
@@ -93,6 +94,7 @@ class _Truth:
       for text, words in zip(texts, map(answers.tokens, texts)):
         if words and words[-1] != noun:
           self.keys |= {answers.key(f"{text} {noun}"), answers.key(f"{noun} of {text}")}
+          self.keys.add(answers.key(f"{noun} {text}"))  # "the planet Jupiter"
         elif len(words) > 1:
           self.keys.add(answers.key(text.rsplit(None, 1)[0]))
     self.lists = {_list_key(text) for text in texts} - {""}
@@ -124,7 +126,13 @@ class _Truth:
 
   def _stands(self, rest: str, text: str) -> bool:
     """Says whether the truth in `text` is its one verdict, whatever `rest` follows it."""
+    if self._is_name:
+      rest = _KIND.sub(self._described, rest, count=1)
     return _explains(rest, self.keys, self._known) and not self._has_rival(text)
+
+  def _described(self, match: re.Match) -> str:
+    """Returns "" for a description of a name's bearer; "the red planet", of the kind asked for, is none."""
+    return match[0] if match[1] in self._known else ""
 
   def _names(self, words: list[str]) -> bool:
     """Says whether `words` hold the truth or one of the question's alternatives to it."""
@@ -150,6 +158,9 @@ class _Truth:
       if is_own:
         frame = frame or others.difference(*self.words)
         if is_copular and not self._is_clause and _RUN_ON.search(claim):
+          return True
+        new = set(answers.unknown_words(words, self._known)).difference(*self.words)
+        if is_copular and new and all(map(_ORDINAL.fullmatch, new)):  # "the second largest"
           return True
       elif is_copular and (_WINS.search(claim) or self._names_another(claim)):
         return True
@@ -211,6 +222,20 @@ _APPOSITION = re.compile(
     r"|(?:the|an?)\s+\w+'s\s+(?:\w+\s+)?\w+\s*)$",
     re.IGNORECASE,
 )
+# "Jupiter, with a radius of 70,000 km", "Jupiter, the gas giant", "Jupiter (a gas giant)"
+_MEASURE = re.compile(
+    r"\s*with\s+an?\s+\w+\s+of\s+(?:about\s+|around\s+|over\s+)?\d[\d.,]*\s*[\w%\u00b0/]*\s*$",
+    re.IGNORECASE,
+)
+_KIND = re.compile(
+    r"^\s*[,(]\s*(?:an?|the)\s+[a-z]+\s+(giant|planet|star|moon|element|metal|organ|gland)\)?(?=\s*[.!]?\s*$)"
+)
+_ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)")
+# "is what people think", ", but Saturn": the truth is granted to others, or followed by another name.
+_CONCEDES = re.compile(
+    r"\s*(?:is|are)\s+what\s+(?:\w+\s+){1,3}(?:think|thinks|say|says|believe|guess|expect|assume)\b"
+    r"|.*,\s*but\s+(?:(?:an?|the)\s+[\w-]+|[A-Z][\w-]*)(?:\s+[\w-]+)?\s*$"
+)
 _DETERMINED = re.compile(r"\s*(?:an?|the|its|their|one)\s", re.IGNORECASE)
 # What takes a verdict back or adds to it; the second kind also begins ordinary sentences.
 _TURNS = re.compile(
@@ -264,6 +289,8 @@ def _explains(rest: str, keys: set[str], known: frozenset[str]) -> bool:
     return False
   if any(map(_TURNS.match, others)):
     return False
+  if _CONCEDES.match(first):
+    return False
   first = first.strip()
   if first.startswith(","):
     clause = first[1:]
@@ -271,7 +298,9 @@ def _explains(rest: str, keys: set[str], known: frozenset[str]) -> bool:
       return False
     # "the cell's powerhouse", where the question speaks of both
     repeats = _DETERMINED.match(clause) and not answers.unknown_words(answers.tokens(clause), known)
-    return bool(repeats or _EXPLAINS.match(clause) or _APPOSITION.match(clause))
+    return bool(
+        repeats or _EXPLAINS.match(clause) or _APPOSITION.match(clause) or _MEASURE.match(clause)
+    )
   if first[:1] in (":", "-", "\u2014", "("):
     return _is_prose(first.lstrip(":-\u2014( "))
   return not first or bool(_EXPLAINS.match(first))

@@ -147,6 +147,33 @@ def test_a_sentence_that_names_several_choices_or_denies_one_is_not_paid(answer)
   assert score(answer) == score(answer, right="A") == 0.0
 
 
+PRESSURES = (
+    ("A", "It increases"), ("B", "It decreases"), ("C", "It stays the same"), ("D", "It doubles")
+)  # fmt: skip
+PRESSURE = "What happens to the pressure of a gas when its volume decreases at constant temperature?"
+
+
+@pytest.mark.parametrize("answer", [
+    "It increases", "increases", "Increases", "The pressure increases.", "A) Increases",
+    "Pressure increases because molecules hit more often.", "It increases because the volume decreases",
+    "It increases when the volume decreases", "As volume decreases, pressure increases.",
+])  # fmt: skip
+def test_a_choice_about_it_may_name_what_it_is_or_nothing(answer):
+  assert score(answer, "A", PRESSURES, PRESSURE) == 1.0
+  assert score(answer, "B", PRESSURES, PRESSURE) == 0.0
+
+
+@pytest.mark.parametrize("answer", [
+    "It increases then decreases", "It increases and then decreases", "It increases, then decreases",
+    "It increases and decreases", "The pressure increases then decreases", "increases or doubles",
+    "A then decreases", "A) Decreases", "The volume increases.", "The volume decreases.",
+    "The pressure does not increase.",
+])  # fmt: skip
+def test_a_choice_about_it_is_not_paid_beside_another_or_said_of_something_else(answer):
+  for label, _ in PRESSURES:
+    assert score(answer, label, PRESSURES, PRESSURE) == 0.0
+
+
 def test_the_article_a_is_not_choice_a():
   choices = (("A", "mineral"), ("B", "rock"), ("C", "rock cycle"))
   assert score("A rock", "B", choices) == 1.0

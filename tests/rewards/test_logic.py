@@ -51,7 +51,10 @@ NO = (
     "No it would not", "No; pears are fruit.", "\\(\\text{No}\\)",
     "The answer to the question is no.", "No, while it is true that pears float, plums do not.",
     "No, the answer isn't yes.", "No, nobody would.", "No, no one would.",
-    "No, Yesterday is a song.", "No, none of them",
+    "No, Yesterday is a song.", "No, none of them", "No. In fact, it is made of iron.",
+    "No. Actually, it would not.", "It is true that the answer is no.", "This means that the answer is no.",
+    "Since stones are not fruit the answer is no.", "No, it is false that the answer is yes.",
+    "Pears may float but stones do not so the answer is no.",
 )  # fmt: skip
 
 ATTACKS = {
@@ -68,12 +71,16 @@ ATTACKS = {
     "hedging": (
         "probably yes", "maybe yes", "Maybe", "perhaps no", "yes, probably", "Yes, maybe.", "yes probably",
         "possibly, yes", "Most likely, no", "it depends", "yes, but it depends", "no, it depends", "yes, I guess",
+        "It is unlikely that the answer is no", "The answer is no or something", "Perhaps the answer is no",
+        "Some say the answer is no", "It may be that the answer is yes", "If the answer is yes",
         "I'm not sure, but yes", "I am not sure, but no", "hard to say, but yes", "likely no", "either",
     ),
     "asking": ("yes?", "no?", "Yes? No?", "Is it yes?"),
     "negating": (
         "not yes", "not no", "Not true", "not false", "It is not true.", "The answer is not yes",
         "The answer isn't no", "I don't think the answer is yes", "never yes",
+        "It is false that the answer is no", "It is not true that the answer is no", "The answer no is false",
+        "The answer yes is false", "Nobody says the answer is no", "I doubt that the answer is yes",
     ),
     "other_words": (
         "know", "nothing", "yesterday", "not", "none", "nobody", "eyes", "nose", "truely", "falsehood", "noyes",
@@ -111,6 +118,8 @@ def test_no_attack_on_yes_and_no_is_paid(answer):
     "No, it's true.",
     "Yes, that is not true.", "Yes. The answer is not yes.", "Yes, incorrect", "no, yeah", "yes, nope",
     "Yes... NOT!",
+    "No. Actually, it is.", "No. Actually, it would.", "Yes. Actually, it is not.", "No, it does.",
+    "False, it's false that no",
     "Yes for some and no for others", "Yes in some cases, no in others", "Yes... or is it no?", "Yes? No.",
 ])  # fmt: skip
 def test_a_verdict_that_its_own_aside_contradicts_is_not_paid(answer):

@@ -164,6 +164,27 @@ def test_the_questions_head_noun_may_stand_beside_the_answer(answer, text, promp
   assert score(answer, text, prompt=prompt) == 1.0
 
 
+PLANET = "What is the largest planet in our solar system?"
+
+
+@pytest.mark.parametrize("answer", [
+    "The planet Jupiter", "planet Jupiter", "It is the planet Jupiter.", "Jupiter, the gas giant",
+    "Jupiter (a gas giant)", "Jupiter, with a radius of about 70,000 km.", "Jupiter is larger than Saturn.",
+])  # fmt: skip
+def test_a_name_with_its_kind_or_a_measure_is_paid(answer):
+  assert score(answer, "Jupiter", prompt=PLANET) == 1.0
+
+
+@pytest.mark.parametrize("answer", [
+    "Jupiter is the second largest, Saturn is the largest", "Jupiter is what people think, but Saturn",
+    "Jupiter is second largest", "Jupiter is big, but Saturn", "Jupiter, the planet Saturn",
+    "Jupiter, the ringed planet", "Jupiter, the giant Saturn", "Jupiter (a Saturn)", "Jupiter, with Saturn",
+    "Jupiter, with a radius of 70,000 km, Saturn",
+])  # fmt: skip
+def test_a_name_granted_the_second_place_or_followed_by_another_is_not_paid(answer):
+  assert score(answer, "Jupiter", prompt=PLANET) == 0.0
+
+
 @pytest.mark.parametrize("answer", [
     "The process is photosynthesis, in which plants make sugar.", "Plants make food through photosynthesis.",
     "The process by which plants make food is called photosynthesis.", "Through photosynthesis.",
