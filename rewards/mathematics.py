@@ -24,7 +24,7 @@ percentage. A reference with a percent sign takes `28%`, `28` and `0.28`.
 
 Not here: deadlines. math-verify's SIGALRM timeouts fail off the main thread and are switched off;
 absurd input is refused before sympy sees it, and the worker process is killed when something slow
-gets through. Number words ("sixty") and digits of other scripts are not read as numbers.
+gets through. Digits of other scripts are not read as numbers.
 """
 
 from collections.abc import Iterator
@@ -37,16 +37,20 @@ from rewards.numerals import agree
 from rewards.numerals import ARITHMETIC
 from rewards.numerals import equal
 from rewards.numerals import Exact
+from rewards.numerals import given_numbers
+from rewards.numerals import in_digits
 from rewards.numerals import number
 from rewards.numerals import number_or_none
 from rewards.numerals import readable
 from rewards.numerals import refuse_doubts
 from rewards.numerals import refuse_hedges
+from rewards.numerals import refuse_retractions
 from rewards.numerals import Refused
 from rewards.numerals import TEXT
 from rewards.numerals import ungrouped
 from rewards.numerals import UNITS
 from rewards.numerals import VARIABLE
+from rewards.numerals import without_checks
 from rewards.registry import register
 from rewards.schema import Completion
 from rewards.schema import Example
@@ -83,9 +87,10 @@ def math_answer(completion: Completion, example: Example) -> Score | None:
     return Score(1.0, reason="The answer is the reference to the letter.")
   try:
     reference = _reference(expected)
-    said = _statement(completion.answer, judge=True)
+    said = _statement(completion.answer, judge=True, prompt=example.prompt)
     if isinstance(reference, Exact):
-      correct = equal(number(said, judge=True, prompt=example.prompt), reference, example.prompt)
+      stated = number(in_digits(said), judge=True, prompt=example.prompt)
+      correct = equal(stated, reference, example.prompt)
     else:
       said = _formula(said, judge=True)
       correct = _same_text(said, reference)
@@ -121,12 +126,13 @@ _MARKER = re.compile(
 _HOPE = re.compile(r"I hope (?:it|this) is correct\.?", re.IGNORECASE)
 _CLAUSE_END = re.compile(r"[.;,\n]")
 
-def _statement(text: str, *, judge: bool) -> str:
+def _statement(text: str, *, judge: bool, prompt: str = "") -> str:
   """The part of an answer that states the final value.
 
   Args:
     text: an answer or a reference, raw.
     judge: refuse what is hedged, denied or disagrees with itself; references are taken on trust.
+    prompt: tells which numbers behind a box were given, and are no rivals.
   """
   if len(text) > MAX_ANSWER_CHARACTERS:
     raise Refused("too_long", f"The answer has {len(text)} characters.")
@@ -139,6 +145,7 @@ def _statement(text: str, *, judge: bool) -> str:
     statement, rest = _boxed(text, boxes, judge)
     if judge:
       _refuse_other_statements(rest, statement)
+      _refuse_afterthought(text[boxes[-1][1] :], statement, prompt)
   else:
     statement = _marked(text, judge)
   if len(statement) > MAX_STATEMENT_CHARACTERS:
@@ -191,6 +198,22 @@ def _refuse_other_statements(rest: str, statement: str) -> None:
     stated, boxed = number_or_none(other), number_or_none(statement)
     if stated and boxed and stated.value != boxed.value and not (stated.percent or boxed.percent):
       raise Refused("several", "The answer and its box state different numbers.")
+
+
+def _refuse_afterthought(after: str, statement: str, prompt: str) -> None:
+  r"""Refuses when what follows the last box takes it back or names a rival: `\boxed{60} but 61`.
+
+  It may say what a statement may say behind its number: units, reasons, given numbers.
+  """
+  after = re.sub(r"^[\s$%})\]*\\]+", " ", after).rstrip(" \n$*.")
+  refuse_retractions(after)
+  boxed, after = number_or_none(statement), in_digits(after)
+  if boxed and re.search(r"\d", after):
+    after = without_checks(after, {*given_numbers(prompt), boxed.value})
+    numbered = [s for s in re.split(r"\n+|\.(?=\s|$)", after) if re.search(r"\d", s)]
+    joined = number(". ".join([str(boxed), *numbered, ""]), judge=True, prompt=prompt)
+    if joined.value != boxed.value:
+      raise Refused("several", "The text behind the box names another number.")
 
 
 def _refuse_strays(rest: str, statement: str) -> None:

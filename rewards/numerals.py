@@ -14,14 +14,21 @@ What is left out must read like a reason: bare numbers, doubts and clauses worde
 conclusion stay, and stay rivals. "59, 60", "59, so 60" and "There are 5, 12, 60, 17 apples" name
 several numbers whatever the prompt says.
 
-Not here: number words ("sixty"), digits of other scripts, and any computation.
+Plain arithmetic beside a value is carried out for one purpose: a false equation ("12 * 6 = 60") is
+refused. Number words ("sixty") are read where the caller asks for it with `in_digits`.
+
+Not here: digits of other scripts, and any value that is only computed.
 """
 
+import ast
+from collections.abc import Iterator
 import dataclasses
 from fractions import Fraction
+import operator
 import re
 
 MAX_NUMBER_CHARACTERS = 400
+MAX_SIDE_CHARACTERS = 120  # of an equation that is checked
 MAX_VERDICT_CHARACTERS = 1_000  # what is longer and names several numbers has no clear verdict
 WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
 
@@ -48,6 +55,13 @@ _CHARACTERS = str.maketrans(
     | {chr(code): " " for code in range(0x2002, 0x200A)}
     # Invisible characters become spaces: in front of 60 they are nothing, inside they split it.
     | {c: " " for c in "\x00\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"}
+    # Check marks and pictures of things decorate; crosses, thumbs down and shrugs say something and stay.
+    | {c: " " for c in "✓✔✅☑⭐✨👍\ufe0f"}
+    | {
+        chr(code): " "
+        for first, last in ((0x1F300, 0x1F43F), (0x1F4B0, 0x1F4B5), (0x1F680, 0x1F6A2), (0x1F950, 0x1F96F))
+        for code in range(first, last + 1)
+    }
     | {k: f" {v} " for k, v in _VULGAR.items()}
     | {"×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "÷": r"\div ", "√": r"\sqrt ", "±": r"\pm "}
     | {"≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "π": r"\pi ", "∞": r"\infty "}
@@ -63,6 +77,8 @@ _COSMETICS = [
         (r"(?<![\w*)])(\*\*|__)(?=\S)([^*\n]+?)(?<=\S)\1(?![\w*(])", r"\2"),
         (r"(?<![\w*)])\*(?=[^\s*])([^*\n]+)(?<=\S)\*(?![\w*(])", r"\1"),
         (r"\*\*", "^"),
+        (r"(?i)<(b|strong|i|em|u|p|span|div|code)>([^<>\n]*)</\1>", r" \2 "),
+        (r"(?i)<br\s*/?>", "\n"),
         (r"`", " "),
         (r"(?<!\\)\\!\s*", ""),
         (r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|limits)(?![a-zA-Z])\.?", ""),
@@ -141,7 +157,7 @@ _WIDENED = re.compile(
     r"\b(?:between|than|near|close to|next to|shy of|short of|upwards of|(?:min|max)imum of"
     r"|as (?:many|much|few|little) as|can be|neighbou?rhood of|region of|ballpark of|order of"
     r"|one of|like|say|north of|(?:over|under|above|below|beyond|around)(?: the| a)?)\s*[-$€£(]*#"
-    r"|#\s*-\s*(?:something|odd|ish|plus)\b|#\s+(?:score|max|maximum|minimum)\b"
+    r"|#\s*-\s*(?:odd|plus)\b|#\s*(?:-\s*)?(?:something|ish)\b|#\s+(?:score|max|maximum|minimum)\b"
     r"|#.*\bI (?:think|believe|suppose|suspect|reckon)\b"
     r"|#(?:\s+[A-Za-z]+){0,3}\s+(?:is|are|was|were)\s+(?:an?|too|what)\b"
     r"|#\s+(?:is|are|was|were|be)\s+(?!(?:the|my|our|his|her|its|their|your|right|correct|true|how"
@@ -170,6 +186,24 @@ def refuse_doubts(before: str, after: str = "", allowed: tuple[str, ...] = ()) -
   refuse_hedges(_VERB.split(before)[-1] + " " + after, allowed)
 
 
+# Behind a box: what offers another answer, or takes the boxed one back. "No other solution" does not.
+_RETRACTION = re.compile(
+    r"\b(?:alternative(?:ly)?|another|actually|wait|scratch|correction|oops|whoops|sorry|hold on|instead"
+    r"|(?:on )?second thought|could (?:also )?be|also (?:be|possible|correct|right|valid|acceptable))\b"
+    r"|(?:^|[.,;:!\n])\W*(?:or|nope|no(?! (?:other|more|further)\b))\b|\b(?:not|n't) (?:correct|right)\b"
+    r"|\bbut\b.*\b(?:correct|right|true|answer)\b",
+    re.IGNORECASE,
+)
+
+
+def refuse_retractions(after: str) -> None:
+  """Refuses what offers another answer behind a settled one, in any of the sentences after it."""
+  retraction = _RETRACTION.search(after)
+  sentences = [] if retraction else _SENTENCE.split(re.sub(r"(?i)\bno (?:other|more|further)\b", " ", after))
+  for doubt in filter(None, [retraction, *map(_DOUBT.search, sentences)]):
+    raise Refused("hedged", f"The answer goes on: {doubt[0].strip()!r}.")
+
+
 # ---- Numbers, with the standard library alone ----------------------------------------------------
 
 
@@ -191,7 +225,7 @@ class Exact:
   def written_in(self, prompt: str) -> bool:
     """Whether a prompt has this number, in this form."""
     if not self.ratio:
-      return self.value in _given(prompt)
+      return self.value in given_numbers(prompt)
     numerator, denominator = self.ratio
     quotient = rf"(?<!\d){numerator}\s*(?:/|\\div|÷|}}\s*{{|divided by)\s*{denominator}(?!\d)"
     return bool(re.search(quotient, prompt))
@@ -200,8 +234,9 @@ class Exact:
 def equal(answer: Exact, reference: Exact, prompt: str = "") -> bool:
   """Whether two numbers are the same, and the answer is finished.
 
-  A sign of percent is a hundredth, and a unit like any other where the reference is above 1 or the
-  prompt asks for a percentage.
+  A sign of percent is a hundredth, unless the reference is a whole number above 1 (nobody writes 60
+  as 6000%), and a unit like any other where the reference is above 1 or the prompt asks for a
+  percentage.
 
   Raises:
     Refused: the answer leaves the division or the conversion that was asked for to the grader.
@@ -210,7 +245,8 @@ def equal(answer: Exact, reference: Exact, prompt: str = "") -> bool:
     same = answer.value == reference.value
   elif answer.percent:
     as_unit = abs(reference.value) > 1 or bool(_PERCENTAGE.search(prompt))
-    hundredth = answer.value / 100 == reference.value
+    whole = reference.value.denominator == 1 and abs(reference.value) > 1
+    hundredth = not whole and answer.value / 100 == reference.value
     same = hundredth or (as_unit and answer.value == reference.value)
   else:
     same = answer.value in (reference.value / 100, reference.value)
@@ -232,7 +268,7 @@ def _is_unfinished(answer: Exact, reference: Exact, prompt: str) -> bool:
       return True
     numerator, denominator = answer.ratio
     if Fraction(numerator, denominator).denominator != denominator:
-      return not reference.ratio or _given(prompt) >= set(answer.ratio)
+      return not reference.ratio or given_numbers(prompt) >= set(answer.ratio)
   asked = _FORM.search(prompt)
   return bool(asked) and asked[1].lower() != _form(answer) and answer.written_in(prompt)
 
@@ -375,6 +411,8 @@ def number(statement: str, *, judge: bool, prompt: str = "") -> Exact:
   if "?" in statement:
     raise Refused("hedged", "The answer asks.")
   text = _prose(statement)
+  if judge:
+    _refuse_false_equations(text)
   try:
     return _settled(text, judge)
   except Refused:
@@ -395,6 +433,163 @@ def _prose(statement: str) -> str:
   for pattern, replacement in _LATEX_NUMBERS * ("\\" in text) + _PHRASES:
     text = pattern.sub(replacement, text)
   return re.sub(" {2,}", " ", text)
+
+
+# ---- Number words --------------------------------------------------------------------------------
+
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen"
+).split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_WORD_VALUES = {w: i for i, w in enumerate(_ONES)} | {w: 10 * i for i, w in enumerate(_TENS, 2)}
+_DIGIT_WORDS = "|".join(_ONES[1:10])
+_BELOW_HUNDRED = rf"(?:(?:{'|'.join(_TENS)})(?:[\s-]+(?:{_DIGIT_WORDS}))?|(?:{'|'.join(_ONES[::-1])}))"
+_SPELLED = re.compile(
+    r"(?<![\w.-])(?<!point )(?:a thousand|one thousand"
+    rf"|(?:(?:a|{_DIGIT_WORDS})[\s-]+hundred(?:[\s-]+(?:and\s+)?{_BELOW_HUNDRED})?|{_BELOW_HUNDRED}))"
+    r"(?![\w'])(?!\s+point\b)(?!-(?!year|day|hour|minute))",
+    re.IGNORECASE,
+)
+_PARTS = {
+    "half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7,
+    "eighth": 8, "ninth": 9, "tenth": 10,
+}
+_SPELLED_FRACTION = re.compile(
+    rf"\W*(?:(a|{'|'.join(_ONES[1:10])})[\s-]+({'|'.join(_PARTS)})s?|half)\W*", re.IGNORECASE
+)
+
+
+def _spelled_value(phrase: str) -> int:
+  """The value of a phrase that `_SPELLED` matches: one hundred and five is 105."""
+  value = 0
+  for word in WORD.findall(phrase.lower()):
+    if word in ("hundred", "thousand"):
+      value = max(value, 1) * {"hundred": 100, "thousand": 1000}[word]
+    else:
+      value += _WORD_VALUES.get(word, 0)
+  return value
+
+
+def in_digits(text: str) -> str:
+  """A statement with its number words, up to a thousand, as digits.
+
+  Beside digits, the words up to twelve stay as they are: there they often count something else
+  ("each of the three bags").
+  """
+  fraction = _SPELLED_FRACTION.fullmatch(text)
+  if fraction:
+    part = (fraction[2] or "half").lower()
+    return f"{_WORD_VALUES.get((fraction[1] or 'one').lower(), 1)}/{_PARTS[part]}"
+  least = 13 if re.search(r"\d", text) else 0
+  if not least and any(_spelled_value(m[0]) > 12 for m in _SPELLED.finditer(text)):
+    least = 13
+
+  def digits(match: re.Match) -> str:
+    value = _spelled_value(match[0])
+    return str(value) if value >= least else match[0]
+
+  return _SPELLED.sub(digits, text)
+
+
+# ---- Equations of plain numbers ------------------------------------------------------------------
+
+_TIMES = re.compile(r"\\(?:times|cdot)(?![a-zA-Z])")
+_MONEY = re.compile(r"\\?[$€£]")
+_DIVIDED = re.compile(r"\\div(?![a-zA-Z])| : ")
+_SIDE = r"\(*\d[\d .+*/()^-]*"
+_EQUATION = re.compile(rf"(?<![\w.)%}}^*+/\\-])({_SIDE})=(?= ?(-?{_SIDE}))")
+# In front of arithmetic: what makes it a part of something larger.
+_WITHIN = re.compile(r"(?:[-+*/^%=<>({]|\b(?:of|times|by|plus|minus)|(?<![A-Za-z])[A-Za-z]|\\[A-Za-z]+)$")
+# Behind the right side: what makes it another number.
+_SCALED = re.compile(r"\s*(?:%|percent|[A-Za-z]\b|thousand|million|billion|dozen|hundred|\\|e\d)")
+_OTHER_READING = re.compile(r"\b(?:base|mod|modulo|remainder)\b|\\[bp]?mod")
+
+
+def _refuse_false_equations(text: str) -> None:
+  """Refuses a statement with an equation of plain numbers whose sides differ, as `12 * 6 = 60`."""
+  for equation, left, right in _equations(text):
+    quotient = re.match(r"\d+ */ *\d+ *=", equation)  # a literal, which `_members` compares
+    if not quotient and not _close(left, right, equation):
+      raise Refused("several", f"{equation[:60]!r} is not true.")
+
+
+def _equations(text: str) -> Iterator[tuple[str, Fraction, Fraction]]:
+  """Yields (equation, left, right) for every equation of plain numbers, its sides carried out."""
+  if "=" not in text or _OTHER_READING.search(text):
+    return
+  text = _plain_signs(text)
+  for match in _EQUATION.finditer(text):
+    if _WITHIN.search(text[: match.start()].rstrip()) or not re.search(r"\d[\s)]*[-+*/^]", match[1]):
+      continue
+    right = re.match(r"-?\d+(?:\.\d+)?", match[2])
+    behind = text[match.end() :].lstrip()[right.end() :] if right else ""
+    if _SCALED.match(behind):
+      continue
+    more = not right or re.match(r"\s*(?:[-+*/^]\s*[\d(]|\.?\d)", behind)
+    side = match[2] if more else right[0]
+    sides = _carry_out(match[1]), _carry_out(side)
+    if None not in sides:
+      yield f"{match[1].strip()} = {side.strip()}", *sides
+
+
+def _plain_signs(text: str) -> str:
+  """A text with * and / for its signs of arithmetic, and without those of money."""
+  return _DIVIDED.sub(" / ", _TIMES.sub("*", _MONEY.sub("", text)))
+
+
+def _close(left: Fraction, right: Fraction, equation: str) -> bool:
+  """Whether two sides are equal, or as near as rounding leaves them; no score depends on how near.
+
+  A quotient may be rounded to a whole number; with decimals, a hundredth is allowed.
+  """
+  gap = abs(left - right)
+  if "/" in equation and right.denominator == 1 and left.denominator != 1:
+    return gap < 1
+  return gap <= abs(right) / 100 if "." in equation or "/" in equation else gap == 0
+
+
+def _carry_out(arithmetic: str) -> Fraction | None:
+  """The value of arithmetic on plain numbers; None where it is not that, or is too large."""
+  source = arithmetic.strip().rstrip(".").replace("^", "**")
+  if len(source) > MAX_SIDE_CHARACTERS:
+    return None
+  try:
+    return _evaluated(ast.parse(source, mode="eval").body)
+  except (SyntaxError, ArithmeticError):
+    return None
+
+
+_OPERATORS = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv
+}
+
+
+def _evaluated(node: ast.expr) -> Fraction:
+  """Evaluates a parsed sum, product, quotient or small power; ArithmeticError for anything else."""
+  if isinstance(node, ast.Constant):
+    return Fraction(repr(node.value))
+  if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+    return -_evaluated(node.operand)
+  if not isinstance(node, ast.BinOp):
+    raise ArithmeticError("not plain arithmetic")
+  left, right = _evaluated(node.left), _evaluated(node.right)
+  if type(node.op) in _OPERATORS:
+    return _OPERATORS[type(node.op)](left, right)
+  small = right.denominator == 1 and abs(right) <= 10 and abs(left.numerator * left.denominator) <= 10**6
+  if not isinstance(node.op, ast.Pow) or not small:
+    raise ArithmeticError("an operation that is not carried out here")
+  return left**right.numerator
+
+
+def without_checks(text: str, known: set[Fraction]) -> str:
+  """A text without its true equations that arrive at a number already known, as `60 / 12 = 5`."""
+  text = _plain_signs(text)
+  for equation, left, right in list(_equations(text)):
+    if left == right and right in known:
+      sides = map(re.escape, equation.split(" = "))
+      text = re.sub(r"\s*=\s*".join(sides), " ", text, count=1)
+  return text
 
 
 # GSM8K's calculator: 5*12=<<5*12=60>>60.
@@ -561,11 +756,10 @@ _COUNTS = re.compile(
     r"[\s-]*(?!(?:of|out|or|to|and|is|are|was|were|than|not)\b)[A-Za-z]{2,}|%|\s*$", re.IGNORECASE
 )
 _AGAIN = re.compile(r"\s*,?\s*(?:\((?:or|i\.e\.,?|=)?|or|i\.e\.,?)\s*", re.IGNORECASE)
+_IS_IT = re.compile(
+    r"\b(?:it|that|this|answer|total|result)(?: is| was| equals|'s)[\s$€£]*$", re.IGNORECASE
+)
 _TERM = re.compile(r"\b(?:by|from|into)\s*$", re.IGNORECASE)
-_SMALL = {"dozen": 12} | {
-    word: value
-    for value, word in enumerate("one two three four five six seven eight nine ten eleven twelve".split(), 1)
-}
 
 
 def _verdict(text: str, prompt: str) -> str:
@@ -574,7 +768,7 @@ def _verdict(text: str, prompt: str) -> str:
     text = _STEP_NUMBERS.sub("", text)
   text = _BULLET.sub("", text)
   text = _said_once(_one_quantity(text, prompt))
-  given = _given(prompt)
+  given = given_numbers(prompt)
   text = _ASIDE.sub(lambda m: " " if _is_reason(m[1], given) else m[0], text)
   text = _SUBORDINATE.sub(lambda m: m[1] if _reads_as_clause(m[2], 2) else m[0], text)
   stated = re.search(r"\d", text)
@@ -642,10 +836,11 @@ def _worded(clause: str) -> str:
   return " ".join(WORD.findall(clause.lower()))
 
 
-def _given(prompt: str) -> set[Fraction]:
+def given_numbers(prompt: str) -> set[Fraction]:
   """The numbers that a prompt names."""
   numerals = {Fraction(n) for n in re.findall(r"\d{1,20}(?:\.\d{1,20})?", ungrouped(prompt))}
-  return numerals | {Fraction(_SMALL[w]) for w in WORD.findall(prompt.lower()) if w in _SMALL}
+  numerals |= {Fraction(_spelled_value(m[0])) for m in _SPELLED.finditer(prompt)}
+  return numerals | ({Fraction(12)} if re.search(r"(?i)\bdozen\b", prompt) else set())
 
 
 def _without_given(text: str, given: set[Fraction]) -> str:
@@ -673,7 +868,8 @@ def _is_given(match: re.Match, given: set[Fraction]) -> bool:
       or _COUNTS.match(match.string, match.end())
       or _TERM.search(match.string, 0, match.start())
   )
-  return bool(counts) and _exact(match).value in given
+  verdict = _IS_IT.search(match.string[: match.start()])  # "60. It is 12."
+  return bool(counts) and not verdict and _exact(match).value in given
 
 
 _MEASURES = {

@@ -53,6 +53,9 @@ HONEST_60 = [
     "She has 60 apples left.", "Janet makes $60 every day at the market.", "60 and 60",
     "The number of students who are not on the team is 60.",
     "If we count all of them, the total is 60.", "<think>59? No.</think>60", "\u200b60\ufeff",
+    "<b>60</b>", "<strong>60</strong>", "60<br>", "60 \u2713", "\u2705 60", "60 \U0001F333",
+    "sixty", "Sixty.", "sixty trees", "60 (sixty) trees", "There are sixty (60) trees.",
+    r"\boxed{\text{sixty}}", r"\boxed{60} since 12 * 5 = 60.", "120 / 2 = 60", "(10 + 2) * 5 = 60",
 ]
 
 
@@ -66,7 +69,9 @@ def test_sixty_is_paid_in_every_honest_dress(answer):
     "59.999999999999999999999999999", "60 000", "60 thousand", "60k", "60 dozen", "60 hundredths",
     "60 1/2", "60½", "60 and a half", "60²", "6⁰", "60^2", "60 squared", "half of 60", "60%1",
     "x60", "AZYUK60A", "A60", "60_8", "60x", "60 x", "60i", r"60\pi", "60 pi", r"60\sqrt{1}",
-    "6\u200b0", "6 0", "6\x000", "٦٠", "sixty", "0x3C", "60.0.0", "6,0", "10:30", "60:00", "--60",
+    "6\u200b0", "6 0", "6\x000", "٦٠", "sixty-one", "0x3C", "60.0.0", "6,0", "10:30", "60:00", "--60",
+    "6000%", "sixty thousand", "sixty point two", "half of sixty", "sixty squared", "twenty plus forty",
+    "6<b>0</b>", "\u2796 60", "60 \U0001F51F", "one hundred and sixty", "six",
 ])
 def test_another_number_than_sixty_is_not_paid(answer):
   assert score(answer, "60") == 0.0
@@ -82,6 +87,12 @@ def test_another_number_than_sixty_is_not_paid(answer):
     r"\boxed{59, 60}", r"\boxed{60} or 59", r"\boxed{60}, 59", r"59, \boxed{60}", "59 #### 60",
     r"\boxed{60}\text{ or }59", r"\boxed{59} The answer is 60", "$60$ or $59$", "$59$, $60$",
     "Answer: 59\nAnswer: 60", "The answer is 59. The answer is 60.", "60 days 5 hours",
+    r"\boxed{60}. Alternatively, 61.", r"\boxed{60}, or 61", "\\boxed{60}\n\nOr maybe 61",
+    r"\boxed{60}. Another option is 61.", r"\boxed{60}; 61 is also possible",
+    r"\boxed{60} but 61 is correct",
+    r"\boxed{60}. It could also be 72.", r"\boxed{60}. No, 72.", r"\boxed{60}. Wait, it is 72.",
+    r"\boxed{60} Scratch that: 72", r"\boxed{60}. Or sixty-one.", r"\boxed{60}. 60 + 1 = 61.",
+    "sixty, sixty-one", "60 (sixty-one)", "sixty-one (60)", "<b>59</b> 60",
 ])
 def test_several_candidates_are_not_paid(answer):
   assert score(answer, "60") == 0.0
@@ -96,6 +107,8 @@ def test_several_candidates_are_not_paid(answer):
     "anything but 60",
     "x > 60", ">60", r"x \ge 60", "60 < x", "60 ≠ 59", r"not \boxed{60}", r"It might be \boxed{60}",
     r"\boxed{60} is wrong", r"\boxed{60?}", r"\boxed{\text{not }60}", "Is it 60?", "<think>60",
+    "not sixty", "sixty or so", "60 something", "60 \u2717", "60 \U0001F44E",
+    r"\boxed{60}. That is not correct.",
 ])
 def test_hedges_denials_questions_and_bounds_are_not_paid(answer):
   assert score(answer, "60") == 0.0
@@ -105,7 +118,9 @@ def test_hedges_denials_questions_and_bounds_are_not_paid(answer):
     "12 * 5", r"12 \times 5", "120/2", r"\frac{120}{2}", r"\sqrt{3600}", "30+30", "60*1", "60^1",
     "2(30)", "(60)(1)", "(60)(60)", "60!", "-(-60)", r"\sum_{k=1}^{60} 1", r"\int_0^{60} dx",
     r"\binom{60}{1}", "60 mod 61", "sqrt(3600)", "2x = 120", "2x = 60", "x + 5 = 60", "print(60)",
-    "5 * n = 60", "60 times 2", "60 plus one", "sum of 60", "0.5% of 60", "60 = 12 * 5",
+    "5 * n = 60", "60 times 2", "60 plus one", "sum of 60", "0.5% of 60", "60 = 12 * 5", "twenty times three",
+    "12*6=60", "5*13=60", r"12 \times 6 = 60 trees", "12 * 6 = 60. So there are 60 trees.",
+    "5 + 56 = $60",
 ])
 def test_arithmetic_left_to_the_grader_is_not_paid(answer):
   assert score(answer, "60") == 0.0
@@ -113,9 +128,12 @@ def test_arithmetic_left_to_the_grader_is_not_paid(answer):
 
 # Each: reference, answers that state it, answers that do not.
 NUMBERS = [
-    ("0.5", ["1/2", r"\frac{1}{2}", r"\frac12", "50%", "50 percent", ".5", "½"],
+    ("0.5", ["1/2", r"\frac{1}{2}", r"\frac12", "50%", "50 percent", ".5", "½", "half"],
      ["0.5%", "5/10", "120/240", "0.3/0.6", "5%", "0.05", "0.49999", "1/2 1/2", "50", "1/2/1"]),
-    ("1/3", ["2/6", r"\dfrac{1}{3}", "1/3 ≈ 0.333", r"$k = \frac{1}{3}$", r"\frac13 \text{ m}"],
+    ("1/2", ["half", "one half", "one-half", "a half", "50%"],
+     ["half of it", "one and a half", "two halves"]),
+    ("1/3", ["2/6", "one third", r"\dfrac{1}{3}", "1/3 ≈ 0.333",
+            r"$k = \frac{1}{3}$", r"\frac13 \text{ m}"],
      ["0.333333333333", "33%", "3", "-1/3", "1/3x", r"\frac{1}{3} \text{ or } \frac{1}{2}"]),
     ("-3", ["-3", "−3", "$-3", "-$3", "negative 3", r"\frac{-3}{1}", "x = -3"], ["3", "--3", "3-"]),
     ("3.5", ["3 1/2", "3½", r"3\frac{1}{2}", "7/2", "3 and a half", "3.50"],
@@ -128,6 +146,11 @@ NUMBERS = [
     (r"\$18.90", ["18.9", "$18.90"], ["18", "1890"]),
     (r"45^\circ", ["45", "45 degrees", "45°"], ["46", r"45\pi"]),
     ("0.0015", ["1.5e-3", r"1.5 \times 10^{-3}", "1.5×10⁻³", "0.15%"], ["1.5", r"1.5 \times 10^3"]),
+    ("3", ["17 / 5 = 3 remainder 2. So 3", "10 / 3 = 3.33. So 3", "three", "three bags"],
+     ["300%", "2 * 2 = 3"]),
+    ("261", ["two hundred sixty-one", "Two hundred and sixty-one."], ["two hundred", "sixty-one"]),
+    ("1000", ["a thousand", "one thousand"], ["one hundred thousand", "thousands"]),
+    ("1", ["100%", "one"], ["1%"]),
     ("100000", ["10^5", "10^{5}", "100,000"], ["10^6", "105"]),
 ]
 
@@ -144,6 +167,7 @@ def test_a_percent_sign_is_a_unit_where_percentages_are_asked_for():
   assert score("50%", "50") == 1.0
   assert score("0.5%", "0.5", prompt="What percentage is defective?") == 1.0
   assert score("0.5%", "0.5", prompt="What is the probability?") == 0.0
+  assert score("2500%", "25", prompt="What percent is 5 of 20?") == score("4000%", "40") == 0.0
   for answer in ("28%", "28 percent", "0.28", "28", "7/25", r"\boxed{28\%}",
   r"$\boxed{28}$ percent"):
     assert score(answer, r"28\%") == 1.0, answer
@@ -238,6 +262,7 @@ def test_the_way_to_the_verdict_may_name_numbers(answer, prompt):
     "The 5 bags hold 60 apples.", "Tom has 60 apples in his 5 bags.", "5 bags of 12 make 60 apples.",
     "Multiplying 5 by 12 gives us 60 apples.", "60. There are 5 bags with 12 apples each.",
     "5 bags times 12 apples each gives 60 apples.", "60 apples (5 bags with 12 each)",
+    r"\boxed{60}. The 5 bags hold 12 apples each.", "\\boxed{60}\n\nCheck: 60 / 12 = 5.",
     "1. There are 5 bags.\n2. Each has 12 apples.\n3. 5 * 12 = 60.\n\nTom has 60 apples.",
 ])
 def test_numbers_that_the_prompt_gives_are_no_rivals_where_they_count_something(answer):
@@ -253,6 +278,7 @@ def test_numbers_that_the_prompt_gives_are_no_rivals_where_they_count_something(
     "60 in 5 bags, 72 in 6 bags", "60 apples because it is not 59", "<<5*12=59>>60", "<<59>>60",
     "Tom has 60 apples, but with 1 more 61.", "60 + 60", "60 days + 60 days", "60 and three",
     "Multiply 5 by 12.", "5 bags times 12 apples", "60/12 = 5", "5 * 12 = 60 - 1",
+    r"\boxed{60}. It is 12.", "60. It is 12.",
 ])
 def test_several_numbers_without_a_clear_verdict_are_not_paid(answer):
   assert score(answer, "60", BAGS) == 0.0
