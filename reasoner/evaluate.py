@@ -61,16 +61,8 @@ def evaluate(policy, service, sets: Mapping[str, Sequence[Example]], render, sam
 
 
 def as_record(breakdown) -> dict[str, Any]:
-  """Returns a breakdown's fields as JSON has them."""
-  return {
-      "gate": breakdown.gate,
-      "failure": breakdown.failure,
-      "correct": breakdown.correct,
-      "total": breakdown.total,
-      "default_total": breakdown.default_total,
-      "scores": {name: None if s is None else float(s) for name, s in breakdown.scores.items()},
-      "causes": list(breakdown.causes),
-  }
+  """Returns a breakdown's record with the total under the recipe's own weights beside the paid one."""
+  return breakdown.as_record() | {"default_total": breakdown.default_total}
 
 
 def summarize(records: Sequence[Mapping[str, Any]], name: str = HELD_OUT) -> dict[str, dict[str, Any]]:

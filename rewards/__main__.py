@@ -176,7 +176,7 @@ def _score(options: argparse.Namespace) -> None:
       def write_oldest():
         block, future = waiting.popleft()
         for (_, row, example, _), breakdown in zip(block, future.result()):
-          file.write(json.dumps(row | _fields(breakdown)) + "\n")
+          file.write(json.dumps(row | breakdown.as_record()) + "\n")
           _count(tally[example.domain], breakdown)
 
       for block in _chain(first, blocks):
@@ -253,17 +253,6 @@ def _service(options: argparse.Namespace, **settings: Any) -> Service:
       plugins=tuple(config.get("plugins") or ()),
       **(scoring | settings),
   )
-
-
-def _fields(breakdown: RewardBreakdown) -> dict[str, Any]:
-  return {
-      "total": breakdown.total,
-      "gate": breakdown.gate,
-      "failure": breakdown.failure,
-      "correct": breakdown.correct,
-      "scores": {name: None if s is None else float(s) for name, s in breakdown.scores.items()},
-      "causes": list(breakdown.causes),
-  }
 
 
 def _count(tally: collections.Counter, breakdown: RewardBreakdown) -> None:

@@ -126,6 +126,7 @@ _MARKER = re.compile(
 _HOPE = re.compile(r"I hope (?:it|this) is correct\.?", re.IGNORECASE)
 _CLAUSE_END = re.compile(r"[.;,\n]")
 
+
 def _statement(text: str, *, judge: bool, prompt: str = "") -> str:
   """The part of an answer that states the final value.
 

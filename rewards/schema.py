@@ -145,3 +145,14 @@ class RewardBreakdown:
   default_total: float | None
   correct: bool | None
   causes: tuple[str, ...] = ()
+
+  def as_record(self) -> dict[str, Any]:
+    """Returns what a line of JSON says of it; reasons and weights are left to `explain`."""
+    return {
+        "total": self.total,
+        "gate": self.gate,
+        "failure": self.failure,
+        "correct": self.correct,
+        "scores": {name: None if s is None else float(s) for name, s in self.scores.items()},
+        "causes": list(self.causes),
+    }
