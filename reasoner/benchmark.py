@@ -19,11 +19,11 @@ from tunix.rl import rl_cluster
 from tunix.rl.grpo import grpo_learner
 from tunix.rl.rollout import base_rollout
 
-from reasoner import algorithms
-from reasoner import grpo
 from reasoner.models import embedded
 from reasoner.models import lora
 from reasoner.models import mesh as mesh_lib
+from reasoner.policy import algorithms
+from reasoner.policy import grpo
 
 PROMPTS, GENERATIONS, PROMPT_TOKENS, NEW_TOKENS, BETA = 14, 8, 64, 96, 0.02
 ROWS = PROMPTS * GENERATIONS
@@ -36,7 +36,7 @@ def actor_and_base(mesh, seed: int = 0):
 
 
 class Ours:
-  """One step through reasoner.grpo."""
+  """One step through reasoner.policy.grpo."""
 
   def __init__(self, mesh, tokenizer, prompts: list[str]):
     actor, base = actor_and_base(mesh)
@@ -128,7 +128,7 @@ def main() -> None:
   parser.add_argument("--rounds", type=int, default=10, help="counted rounds, after two to warm up")
   rounds = parser.parse_args().rounds
   mesh = mesh_lib.make_mesh(1, 1)
-  from reasoner import prompts as prompts_lib
+  from reasoner.data import prompts as prompts_lib
 
   prompts = [prompts_lib.render(text).text for text in TEXTS[:PROMPTS] for _ in range(GENERATIONS)]
   vocabulary = [prompts_lib.render(text).text for text in TEXTS] + [

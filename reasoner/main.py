@@ -11,7 +11,7 @@ from absl import app
 from absl import flags
 from absl import logging
 
-from reasoner import assemble
+from reasoner.run import assemble
 from rewards import recipes
 from rewards.errors import ConfigError
 

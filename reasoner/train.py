@@ -19,26 +19,27 @@ import jax
 import numpy as np
 import optax
 
-from reasoner import assemble
-from reasoner import checkpoints
-from reasoner import cold_start
 from reasoner import data
-from reasoner import environment
 from reasoner import evaluate
-from reasoner import files
-from reasoner import grpo
-from reasoner import metrics
 from reasoner import models
-from reasoner import progress
-from reasoner import prompts
-from reasoner import report
-from reasoner import sampling
+from reasoner.data import prompts
+from reasoner.data import sampling
 from reasoner.models import lora
 from reasoner.models import mesh as mesh_lib
+from reasoner.policy import cold_start
+from reasoner.policy import grpo
+from reasoner.reporting import metrics
+from reasoner.reporting import records as records_lib
+from reasoner.reporting import report
+from reasoner.run import assemble
+from reasoner.run import checkpoints
+from reasoner.run import environment
+from reasoner.run import files
+from reasoner.run import progress
 from rewards import format as output_format
-from rewards import workers
 from rewards.errors import ConfigError
 from rewards.schema import Example
+from rewards.service import workers
 
 BEFORE = assemble.BEFORE
 AFTER, SAMPLES, SUMMARY = "evaluation_after.jsonl", "samples.jsonl", "summary.json"
@@ -316,13 +317,13 @@ def run_evaluation(run, name: str, policy, service, corpus: data.Corpus, render,
         batch_size=config["train"]["prompts_per_step"] * config["grpo"]["num_generations"],
     )
   files.write_lines(path, records)
-  earlier = evaluate.summarize(files.read_lines(run.workdir / BEFORE)) if name == AFTER else None
-  print("\n".join(evaluate.table(evaluate.summarize(records), name, earlier)), flush=True)
+  earlier = records_lib.summarize(files.read_lines(run.workdir / BEFORE)) if name == AFTER else None
+  print("\n".join(records_lib.table(records_lib.summarize(records), name, earlier)), flush=True)
 
 
 def evaluation_sets(run: assemble.Run, corpus: data.Corpus) -> dict[str, list[Example]]:
   """Returns the examples to evaluate on, by the name of their set."""
-  sets = {evaluate.HELD_OUT: corpus.evaluation, **corpus.evaluation_sets}
+  sets = {records_lib.HELD_OUT: corpus.evaluation, **corpus.evaluation_sets}
   return {name: [e for d in sorted(rows) for e in pick(rows[d], run)] for name, rows in sets.items()}
 
 
@@ -442,7 +443,7 @@ def samples_of(examples, rollout: grpo.Rollout, breakdowns, advantages) -> list[
           "prompt": examples[i].prompt,
           "completion": rollout.texts[i],
           "advantage": float(advantages[i]),
-          **evaluate.as_record(breakdowns[i]),
+          **records_lib.as_record(breakdowns[i]),
       }
       for domain, i in sorted(first.items())
   ]
@@ -458,8 +459,8 @@ def learning_rate_schedule(config: Mapping[str, Any], updates: int) -> optax.Sch
 
 def finish(run: assemble.Run, policy: grpo.Policy, clock: progress.Clock, prompts: Mapping[str, int]) -> None:
   """Writes summary.json and the report: the run is then complete."""
-  before = evaluate.summarize(files.read_lines(run.workdir / BEFORE))
-  after = evaluate.summarize(files.read_lines(run.workdir / AFTER))
+  before = records_lib.summarize(files.read_lines(run.workdir / BEFORE))
+  after = records_lib.summarize(files.read_lines(run.workdir / AFTER))
   seconds = clock.seconds()
   summary = {
       "config_hash": run.config_hash,

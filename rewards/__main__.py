@@ -28,13 +28,13 @@ from rewards import benchmark
 from rewards import recipes
 from rewards import registry
 from rewards.errors import ConfigError
-from rewards.rows import RowError
 from rewards.rows import example_from_row
 from rewards.rows import read_rows
+from rewards.rows import RowError
 from rewards.schema import Example
 from rewards.schema import RewardBreakdown
 from rewards.schema import Score
-from rewards.workers import Service
+from rewards.service.workers import Service
 
 RECIPE = pathlib.Path(__file__).resolve().parents[1] / "experiments" / "seven_domain.py"
 

@@ -203,7 +203,7 @@ def _fits(value: Any, annotation: Any) -> bool:
 
 
 def discover(plugins: Iterable[str] = ()) -> None:
-  """Imports whatever registers rewards: this package, installed entry points, then files.
+  """Imports whatever registers rewards: rewards/domains, installed entry points, then files.
 
   Args:
     plugins: paths of Python files. Loading the same file again does nothing.
@@ -213,11 +213,9 @@ def discover(plugins: Iterable[str] = ()) -> None:
   """
   import importlib.metadata  # takes longer than the rest of this package together
 
-  import rewards
-
-  for module in pkgutil.iter_modules(rewards.__path__):
-    if module.name != "__main__":
-      importlib.import_module(f"rewards.{module.name}")
+  domains = importlib.import_module("rewards.domains")  # by name: the registry stands below what it finds
+  for module in pkgutil.iter_modules(domains.__path__, f"{domains.__name__}."):
+    importlib.import_module(module.name)
   for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
     try:
       entry.load()

@@ -14,7 +14,7 @@ from typing import Any
 
 from rewards.errors import ConfigError
 from rewards.rows import example_from_row
-from rewards.workers import Service
+from rewards.service.workers import Service
 
 _COLUMNS = ("uid", "domain", "answer", "metadata")
 

@@ -51,6 +51,50 @@ def test_reasoner_imports_no_experiment_and_no_test(path):
   assert not {"experiments", "tests"} & set(imported(path, everywhere=True))
 
 
+# From the floor up: a room imports its own floor's files of the same room, and the floors below.
+FLOORS = {
+    "rewards": (
+        {"errors", "schema", "format", "registry"},
+        {"measures", "reading", "sandbox"},
+        {"domains"},
+        {"scorer"},
+        {"service"},
+        {"__init__", "__main__", "benchmark", "recipes", "rows", "trl"},
+    ),
+    "reasoner": (
+        {"data"},
+        {"models", "policy"},
+        {"run"},
+        {"reporting"},
+        {"__init__", "benchmark", "evaluate", "main", "train"},
+    ),
+}
+
+
+def _rooms_imported(path, package):
+  """Yields the rooms of `package` that a file imports, anywhere in it."""
+  for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+    names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+    if isinstance(node, ast.ImportFrom) and node.module == package:
+      names = [f"{package}.{alias.name}" for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+      names = [node.module]
+    yield from (name.split(".")[1] for name in names if name.startswith(f"{package}."))
+
+
+@pytest.mark.parametrize("path", sources("rewards") + sources("reasoner"))
+def test_imports_only_go_down(path):
+  package, *rest = path.relative_to(ROOT).with_suffix("").parts
+  floor_of = {room: floor for floor, rooms in enumerate(FLOORS[package]) for room in rooms}
+  room = rest[0]
+  assert room in floor_of, f"{room} has no floor: give it one in FLOORS"
+  for name in set(_rooms_imported(path, package)):
+    # A name that `rewards/__init__` re-exports is the door's own.
+    floor = floor_of.get(name, len(FLOORS[package]) - 1)
+    own_floor_of_doors = floor == floor_of[room] == len(FLOORS[package]) - 1 or floor_of[room] == floor == 0
+    assert name == room or floor < floor_of[room] or own_floor_of_doors, f"{path} imports {package}.{name}"
+
+
 def test_importing_rewards_loads_no_heavy_library_and_takes_no_tenth_of_a_second():
   # CPU time, the best of five: what else the machine does is not this package's.
   program = (

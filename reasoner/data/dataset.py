@@ -95,10 +95,10 @@ class DataSet:
 @functools.cache
 def known() -> dict[str, DataSet]:
   """Returns the data sets that have an adapter in this package, by name."""
-  import reasoner.data
+  from reasoner.data import adapters
 
   found = {}
-  for module in pkgutil.iter_modules(reasoner.data.__path__, "reasoner.data."):
+  for module in pkgutil.iter_modules(adapters.__path__, f"{adapters.__name__}."):
     dataset = getattr(importlib.import_module(module.name), "DATASET", None)
     if dataset:
       found[dataset.name] = dataset

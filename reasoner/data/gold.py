@@ -140,7 +140,7 @@ def _salt(component: Component) -> bytes:
   import rewards
 
   plugin = pathlib.Path(component.spec.origin.rpartition(":")[0])
-  for path in (*sorted(pathlib.Path(rewards.__path__[0]).glob("*.py")), plugin):
+  for path in (*sorted(pathlib.Path(rewards.__path__[0]).rglob("*.py")), plugin):
     digest.update(path.read_bytes())
   return digest.digest()
 

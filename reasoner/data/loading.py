@@ -31,8 +31,8 @@ from reasoner.data.corpus import TRAIN
 from reasoner.data.dataset import DataSet
 from reasoner.data.dataset import Dropped
 from reasoner.data.reading import File
-from reasoner.data.sources import Source
 from reasoner.data.sources import check
+from reasoner.data.sources import Source
 from rewards.errors import ConfigError
 from rewards.errors import suggest
 from rewards.rows import RowError

@@ -12,8 +12,8 @@ from typing import Any
 from reasoner.data.choices import with_options
 from reasoner.data.dataset import Dropped
 from reasoner.data.reading import Row
-from rewards.rows import RowError
 from rewards.rows import example_from_row
+from rewards.rows import RowError
 from rewards.schema import Choice
 from rewards.schema import Example
 

@@ -15,7 +15,7 @@ import io
 from typing import Any
 from typing import TYPE_CHECKING
 
-from reasoner import prompts
+from reasoner.data import prompts
 from reasoner.models.tokenizer import END_OF_TURN
 from reasoner.models.tokenizer import START_OF_TURN
 from reasoner.models.tokenizer import Tokenizer

@@ -52,8 +52,8 @@ def tiny_actor(mesh, seed: int = 0):
 
 @pytest.fixture(scope="session")
 def shared_policy():
-  from reasoner import grpo
   from reasoner.models import mesh as mesh_lib
+  from reasoner.policy import grpo
 
   mesh = mesh_lib.make_mesh(1, 1)
   return grpo.Policy(
@@ -66,7 +66,7 @@ def policy(shared_policy):
   """A policy whose adapter is as it was first; compiled once for all tests."""
   from flax import nnx
 
-  from reasoner import checkpoints
+  from reasoner.run import checkpoints
 
   first = checkpoints.arrays_of(shared_policy.actor, nnx.LoRAParam)
   yield shared_policy

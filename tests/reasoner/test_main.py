@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from reasoner import assemble
+from reasoner.run import assemble
 from rewards.errors import ConfigError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from rewards.errors import ConfigError
-from rewards.rows import RowError
 from rewards.rows import example_from_row
 from rewards.rows import read_rows
+from rewards.rows import RowError
 from rewards.schema import Choice
 from rewards.schema import Number
 from rewards.schema import Text

@@ -10,10 +10,10 @@ from rewards.schema import Example
 from rewards.schema import Score
 from rewards.schema import Text
 from rewards.schema import UnitTests
+from rewards.scorer import check
 from rewards.scorer import ComponentError
 from rewards.scorer import Scorer
 from rewards.scorer import Stopped
-from rewards.scorer import check
 
 
 @pytest.fixture(autouse=True)

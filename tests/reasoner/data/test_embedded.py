@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from reasoner import sampling
 from reasoner.data import embedded
+from reasoner.data import sampling
 
 
 @pytest.fixture(scope="module")

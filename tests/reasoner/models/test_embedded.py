@@ -7,7 +7,7 @@ import pytest
 
 from flax import nnx
 
-from reasoner import prompts
+from reasoner.data import prompts
 from reasoner.models import embedded
 from reasoner.models import lora
 from reasoner.models import mesh as mesh_lib

@@ -1,0 +1,1 @@
+"""What the model does and learns: rollout, log-probabilities, update, cold start."""

@@ -1,0 +1,86 @@
+"""DISCO reward scaling: rewards of rare domains and hard prompts count more.
+
+  >>> RewardScaling(domain="log").factors(["coding"], [None], {"coding": 0.0611})
+  [2.854...]
+
+Beside DISCO sampling, which changes what is drawn, this changes what a draw weighs
+(https://arxiv.org/abs/2505.15074): a group's rewards are multiplied by a weight of its domain's share
+p_d of the drawn prompts, and by 1 / (SC + epsilon), SC the group's self-consistency, here the mean
+correctness of its completions.
+
+A factor that a whole group shares vanishes where its advantages are divided by their standard
+deviation: only an algorithm that does not normalise so (`algorithms.NORMALISES`) accepts it.
+"""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+import math
+
+from reasoner.policy import algorithms
+from rewards.errors import ConfigError
+from rewards.errors import suggest
+
+# The weight of a domain with the share p of the drawn prompts.
+DOMAIN_WEIGHTS = {
+    "none": lambda p: 1.0,
+    "log": lambda p: math.log(1 + 1 / p),
+    "log_squared": lambda p: math.log(1 + 1 / p) ** 2,
+    "inverse": lambda p: 1 / p,
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RewardScaling:
+  """How a group's rewards are scaled; the default leaves them as they are.
+
+  domain: a name of DOMAIN_WEIGHTS. difficulty: whether prompts that are rarely answered right count
+  more; only where there is a truth. epsilon: above 0; a prompt that nobody answered right weighs
+  1 / epsilon.
+
+  Raises:
+    ConfigError: an unknown name, or epsilon is out of range.
+  """
+
+  domain: str = "none"
+  difficulty: bool = False
+  epsilon: float = 0.1
+
+  def __post_init__(self):
+    place = "config.disco.reward_scaling"
+    if self.domain not in DOMAIN_WEIGHTS:
+      raise ConfigError(
+          f"{place}.domain={self.domain!r} is unknown. {suggest(self.domain, DOMAIN_WEIGHTS)}"
+          f"Accepted: {', '.join(DOMAIN_WEIGHTS)}."
+      )
+    if not 0 < self.epsilon < math.inf:
+      raise ConfigError(f"{place}.epsilon={self.epsilon}: expected a number above 0.")
+
+  @property
+  def is_on(self) -> bool:
+    return self.difficulty or self.domain != "none"
+
+  def check(self, algorithm: str) -> None:
+    """Raises ConfigError where the algorithm would cancel what this scales."""
+    if self.is_on and algorithm in algorithms.NORMALISES:
+      accepted = [name for name in algorithms.NAMES if name not in algorithms.NORMALISES]
+      raise ConfigError(
+          f"config.disco.reward_scaling (domain={self.domain!r}, difficulty={self.difficulty}) has no effect "
+          f"with config.grpo.algorithm={algorithm!r}, which divides a group's advantages by the standard "
+          f"deviation of its rewards and so cancels every factor of the group. Accepted: {', '.join(accepted)}."
+      )
+
+  def factors(
+      self, domains: Sequence[str], self_consistency: Sequence[float | None], shares: Mapping[str, float]
+  ) -> list[float]:
+    """Returns what each group's rewards are multiplied by.
+
+    Args:
+      domains: of the groups.
+      self_consistency: each group's mean correctness from 0 to 1; None where there is no truth.
+      shares: each domain's share of the drawn prompts, above 0.
+    """
+    weigh = DOMAIN_WEIGHTS[self.domain]
+    return [
+        weigh(shares[domain]) * (1 / (mean + self.epsilon) if self.difficulty and mean is not None else 1.0)
+        for domain, mean in zip(domains, self_consistency, strict=True)
+    ]

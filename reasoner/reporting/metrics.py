@@ -1,0 +1,91 @@
+"""What a step is measured by, and where the measurements go.
+
+  {"step": 12, "rewards/math/accuracy": 0.5, "rewards/math/gate_pass_rate": 0.875, ...}
+
+Paths mirror the config's: `rewards/<domain>/<component>`. A mean is over the completions of its
+domain in that step; a domain that the step did not draw is absent, never zero. One line a step in
+`metrics.jsonl`, and the same to TensorBoard.
+"""
+
+from collections.abc import Mapping, Sequence
+import pathlib
+
+import numpy as np
+
+from reasoner.run import files
+from rewards.format import FAILURES
+from rewards.schema import Example
+from rewards.schema import RewardBreakdown
+
+
+def measure(examples: Sequence[Example], breakdowns: Sequence[RewardBreakdown]) -> dict[str, float]:
+  """Returns the reward metrics of a batch of completions, by domain and overall.
+
+  For every domain: `total` (what was paid), `default_total` (under the recipe's own weights),
+  `gate_pass_rate`, `accuracy` where there is a truth, each component's mean over the completions
+  it scored, and counts of gate failures by cause and of everything components count.
+  """
+  metrics = _totals("rewards", breakdowns)
+  for cause in FAILURES:
+    metrics[f"gate_failures/{cause}"] = sum(b.failure == cause for b in breakdowns)
+  for domain in sorted({example.domain for example in examples}):
+    own = [b for e, b in zip(examples, breakdowns) if e.domain == domain]
+    path = f"rewards/{domain}"
+    metrics |= _totals(path, own)
+    for failure in FAILURES:
+      metrics[f"{path}/gate_failures/{failure}"] = sum(b.failure == failure for b in own)
+    for name in sorted({name for b in own for name in b.scores}):
+      metrics |= _mean(f"{path}/{name}", [b.scores.get(name) for b in own])
+    for cause in sorted({cause for b in own for cause in b.causes}):
+      metrics[f"{path}/{cause.replace(':', '/')}"] = sum(cause in b.causes for b in own)
+  return metrics
+
+
+def _totals(path: str, breakdowns: Sequence[RewardBreakdown]) -> dict[str, float]:
+  return {
+      **_mean(f"{path}/total", [b.total for b in breakdowns]),
+      **_mean(f"{path}/default_total", [b.default_total for b in breakdowns]),
+      **_mean(f"{path}/gate_pass_rate", [b.gate for b in breakdowns]),
+      **_mean(f"{path}/accuracy", [b.correct for b in breakdowns]),
+  }
+
+
+def _mean(path: str, values: Sequence[float | None]) -> dict[str, float]:
+  mean = _known_mean(values)
+  return {} if mean is None else {path: mean}
+
+
+def _known_mean(values: Sequence[float | None]) -> float | None:
+  known = [float(value) for value in values if value is not None]
+  return float(np.mean(known)) if known else None
+
+
+def self_consistency(breakdowns: Sequence[RewardBreakdown], group_size: int) -> list[float | None]:
+  """Returns each group's mean correctness from 0 to 1; None where none of it has a known truth."""
+  groups = [breakdowns[i : i + group_size] for i in range(0, len(breakdowns), group_size)]
+  return [_known_mean([b.correct for b in group]) for group in groups]
+
+
+class Log:
+  """Appends one line a step to `metrics.jsonl` and to TensorBoard.
+
+  Args:
+    directory: the run's.
+    start: the first step to be written; what a killed run left from there on is dropped, so that
+      each step stands once.
+  """
+
+  def __init__(self, directory: pathlib.Path, start: int):
+    import tensorboardX
+
+    self._path = directory / "metrics.jsonl"
+    files.keep_steps(self._path, below=start)
+    self._board = tensorboardX.SummaryWriter(str(directory / "tensorboard"), purge_step=start)
+
+  def write(self, step: int, metrics: Mapping[str, float]) -> None:
+    files.append_line(self._path, {"step": step, **metrics})
+    for name, value in metrics.items():
+      self._board.add_scalar(name, value, step)
+
+  def close(self) -> None:
+    self._board.close()

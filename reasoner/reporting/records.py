@@ -1,0 +1,138 @@
+"""What an evaluation found: its records, their statistics by domain, and the table.
+
+`accuracy` counts a completion without valid format as wrong, `accuracy_given_format` counts valid
+ones alone: an accuracy claim that is really a format claim cannot hide here.
+"""
+
+from collections.abc import Mapping, Sequence
+import math
+from typing import Any
+
+from rewards import format as output_format
+
+HELD_OUT = "held_out"
+
+
+def as_record(breakdown) -> dict[str, Any]:
+  """Returns a breakdown's record with the total under the recipe's own weights beside the paid one."""
+  return breakdown.as_record() | {"default_total": breakdown.default_total}
+
+
+def summarize(records: Sequence[Mapping[str, Any]], name: str = HELD_OUT) -> dict[str, dict[str, Any]]:
+  """Returns the statistics of a set's records by domain, "all" for their union.
+
+  Per domain: n, n_valid, format, accuracy and accuracy_given_format with 95 % Wilson intervals
+  (None where there is no truth), reward as paid and under the default weights, scores (mean by
+  component), mean words of reasoning and answer of valid completions, tokens, truncated, failures
+  by cause.
+  """
+  own = [record for record in records if record["set"] == name]
+  domains = sorted({record["domain"] for record in own})
+  table = {d: _statistics([r for r in own if r["domain"] == d]) for d in domains}
+  return table | ({"all": _statistics(own)} if own else {})
+
+
+def _statistics(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+  valid = [r for r in records if r["gate"]]
+  judged = [r for r in records if r["correct"] is not None]
+  judged_valid = [r for r in judged if r["gate"]]
+  components = sorted({name for r in valid for name in r["scores"]})
+  completions = [output_format.parse(r["completion"]) for r in valid]
+  return {
+      "n": len(records),
+      "n_valid": len(valid),
+      "format": _rate([r["gate"] for r in records]),
+      "format_interval": wilson(len(valid), len(records)),
+      "accuracy": _rate([r["correct"] for r in judged]),
+      "accuracy_interval": wilson(sum(r["correct"] for r in judged), len(judged)),
+      "accuracy_given_format": _rate([r["correct"] for r in judged_valid]),
+      "accuracy_given_format_interval": wilson(sum(r["correct"] for r in judged_valid), len(judged_valid)),
+      "n_judged": len(judged),
+      "n_judged_valid": len(judged_valid),
+      "reward": _rate([r["total"] for r in records if r["total"] is not None]),
+      "default_reward": _rate(
+          [r["default_total"] for r in records if r.get("default_total") is not None]
+      ),
+      "scores": {
+          name: _rate([r["scores"][name] for r in valid if r["scores"].get(name) is not None])
+          for name in components
+      },
+      "reasoning_words": _rate([len(c.reasoning.split()) for c in completions]),
+      "answer_words": _rate([len(c.answer.split()) for c in completions]),
+      "tokens": _rate([r["tokens"] for r in records]),
+      "truncated": _rate([r["truncated"] for r in records]),
+      "failures": {
+          cause: sum(r["failure"] == cause for r in records)
+          for cause in sorted({r["failure"] for r in records if r["failure"]})
+      },
+  }
+
+
+def table(
+    statistics: Mapping[str, Mapping[str, Any]],
+    title: str,
+    earlier: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[str]:
+  """Returns the statistics of `summarize` as lines of plain text, "all" last.
+
+  Args:
+    statistics: by domain.
+    title: the first line.
+    earlier: the same of an earlier evaluation; values then read "before -> after". Intervals are
+      the later one's.
+  """
+  cells = [("domain", "n", "format", "accuracy (95 %)", "given format", "reward", "tokens", "truncated")]
+  for domain in sorted(statistics, key=lambda name: (name == "all", name)):
+    now, then = statistics[domain], (earlier or {}).get(domain)
+
+    def value(field: str, form: str, unit: str = "", *, now=now, then=then) -> str:
+      if now[field] is None:
+        return "-"
+      before = f"{then[field]:{form}} -> " if then and then[field] is not None else ""
+      return f"{before}{now[field]:{form}}".replace("%", "") + unit
+
+    accuracy, given = value("accuracy", ".1%", " %"), value("accuracy_given_format", ".1%", " %")
+    if now["accuracy"] is not None:
+      low, high = (100 * bound for bound in now["accuracy_interval"])
+      accuracy += f" [{low:4.1f}, {high:5.1f}]"
+    if now["accuracy_given_format"] is not None:
+      given += f" of {now['n_judged_valid']}"
+    cells.append((
+        domain, str(now["n"]), value("format", ".1%", " %"), accuracy, given,
+        value("reward", ".3f"), value("tokens", ".0f"), value("truncated", ".1%", " %"),
+    ))
+  widths = [max(map(len, column)) for column in zip(*cells)]
+  lines = [
+      "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:]))])
+      for row in cells
+  ]
+  return [title, *lines]
+
+
+def _rate(values: Sequence[float]) -> float | None:
+  return sum(map(float, values)) / len(values) if values else None
+
+
+def wilson(successes: int, n: int) -> tuple[float, float] | None:
+  """Returns the 95 % Wilson score interval of a proportion; None for n = 0.
+
+  https://doi.org/10.1080/01621459.1927.10502953; unlike the normal interval it stays inside [0, 1]
+  and is honest at 0 and 1.
+  """
+  if not n:
+    return None
+  z = 1.959963984540054
+  p = successes / n
+  centre = p + z * z / (2 * n)
+  margin = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+  scale = 1 + z * z / n
+  return max(0.0, (centre - margin) / scale), min(1.0, (centre + margin) / scale)
+
+
+def best_constant_answer(records: Sequence[Mapping[str, Any]], name: str = HELD_OUT) -> dict[str, float]:
+  """Returns by domain the accuracy that the most frequent reference, always given, would reach."""
+  best = {}
+  for domain in sorted({r["domain"] for r in records if r["set"] == name and r["correct"] is not None}):
+    texts = [r["reference"] for r in records if r["set"] == name and r["domain"] == domain]
+    best[domain] = max(texts.count(text) for text in set(texts)) / len(texts)
+  return best

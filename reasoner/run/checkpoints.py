@@ -1,0 +1,98 @@
+"""Checkpoints that a run killed at any instant continues from, to the same bits.
+
+Orbax writes them: a checkpoint appears whole, by rename, or not at all. One holds the trained
+arrays, the optimizer's state and the prompt template that they were trained under. All else of a
+run is a function of its config and the step.
+
+The arrays of a module are named by their path ("layers/0/attn/q_einsum/w_lora_a"), sorted.
+"""
+
+from collections.abc import Mapping
+import hashlib
+import pathlib
+
+from flax import nnx
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from reasoner.data import prompts
+from rewards.errors import ConfigError
+
+
+def arrays_of(module, kind=nnx.Param) -> dict[str, jax.Array]:
+  """Returns the variables of `kind` in a module or optimizer, by path, sorted."""
+  flat = nnx.to_flat_state(nnx.state(module, kind))
+  return {"/".join(map(str, path)): leaf.get_value() for path, leaf in sorted(flat, key=_path_key)}
+
+
+def assign(module, arrays: Mapping[str, jax.Array], kind=nnx.Param) -> None:
+  """Writes arrays named as `arrays_of` names them back into a module or optimizer."""
+  flat = nnx.to_flat_state(nnx.state(module, kind))
+  new = [(path, leaf.replace(arrays["/".join(map(str, path))])) for path, leaf in flat]
+  nnx.update(module, nnx.from_flat_state(new))
+
+
+def _path_key(item) -> tuple[str, ...]:
+  return tuple(map(str, item[0]))
+
+
+def sha256(arrays: Mapping[str, jax.Array]) -> str:
+  """Returns the hex digest of sorted names, dtypes, shapes and bytes."""
+  digest = hashlib.sha256()
+  for name in sorted(arrays):
+    array = np.asarray(jax.device_get(arrays[name]))
+    digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+    digest.update(np.ascontiguousarray(array).tobytes())
+  return digest.hexdigest()
+
+
+class Checkpoints:
+  """The checkpoints of one phase of a run.
+
+  Args:
+    directory: where they live; made if absent.
+    keep: how many of the newest stay.
+  """
+
+  def __init__(self, directory: pathlib.Path, *, keep: int):
+    options = ocp.CheckpointManagerOptions(
+        max_to_keep=keep, create=True, enable_async_checkpointing=False
+    )
+    self._directory = directory.resolve()
+    self._manager = ocp.CheckpointManager(self._directory, options=options)
+
+  def latest(self) -> int | None:
+    """Returns the newest step saved whole, or None."""
+    return self._manager.latest_step()
+
+  def save(self, step: int, groups: Mapping[str, Mapping[str, jax.Array]]) -> None:
+    """Writes a checkpoint of `step` steps: groups of named arrays, and the prompt template."""
+    record = {"step": step, "template": prompts.TEMPLATE}
+    arguments = {name: ocp.args.StandardSave(dict(arrays)) for name, arrays in groups.items()}
+    self._manager.save(step, args=ocp.args.Composite(record=ocp.args.JsonSave(record), **arguments))
+    self._manager.wait_until_finished()
+
+  def restore(self, step: int, groups: Mapping[str, Mapping[str, jax.Array]]) -> dict[str, dict[str, jax.Array]]:
+    """Returns a checkpoint's arrays with the shapes, dtypes and shardings of `groups`.
+
+    Raises:
+      ConfigError: it was trained under another prompt template; both are shown.
+    """
+    abstract = {
+        name: ocp.args.StandardRestore(jax.tree.map(ocp.utils.to_shape_dtype_struct, dict(arrays)))
+        for name, arrays in groups.items()
+    }
+    record = ocp.args.Composite(record=ocp.args.JsonRestore())
+    template = self._manager.restore(step, args=record)["record"]["template"]
+    if template != prompts.TEMPLATE:
+      raise ConfigError(
+          f"the checkpoint {self._directory}/{step} was trained under another prompt template:\n"
+          f"  its own: {template!r}\n  this one: {prompts.TEMPLATE!r}\n"
+          "Use the code that made it, or another --workdir."
+      )
+    restored = self._manager.restore(step, args=ocp.args.Composite(**abstract))
+    return {name: restored[name] for name in groups}
+
+  def close(self) -> None:
+    self._manager.close()

@@ -1,0 +1,1 @@
+"""What registers rewards: a file a domain, and nothing else."""

@@ -1,0 +1,1 @@
+"""Measures of text, and the table that they need."""

@@ -1,0 +1,1 @@
+"""How a short answer is read."""

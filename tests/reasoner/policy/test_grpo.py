@@ -1,0 +1,203 @@
+"""Each trap of Tunix that the seam is there to hide, sprung once."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+from flax import nnx
+import jax
+import numpy as np
+import optax
+import pytest
+from tunix.rl import common
+
+from reasoner.policy import algorithms
+from reasoner.policy import grpo
+from reasoner.run import checkpoints
+
+PROMPTS = [list(range(6, 12)), list(range(20, 30))]
+GENERATIONS = 4
+DRAW = grpo.Sampling(max_new_tokens=10, temperature=0.7, top_p=0.95, top_k=20)
+
+
+def rollout_of(policy, step=0):
+  prompts = [prompt for prompt in PROMPTS for _ in range(GENERATIONS)]
+  return policy.generate(prompts, DRAW, jax.random.fold_in(jax.random.key(0), step))
+
+
+def learner_of(policy, name="grpo", *, learning_rate=0.05, micro_batches=1, **changes):
+  beta = 0.0 if name == "dapo" else 0.04
+  settings = dict(name=name, num_generations=GENERATIONS, num_iterations=1, beta=beta, epsilon=0.2) | changes
+  return grpo.Learner(
+      policy, algorithms.Algorithm(**settings), optax.sgd(learning_rate),
+      temperature=DRAW.temperature, micro_batches=micro_batches,
+  )
+
+
+def adapter(policy):
+  return {n: np.asarray(a) for n, a in checkpoints.arrays_of(policy.actor, nnx.LoRAParam).items()}
+
+
+def step(policy, learner, rollout, advantages, trained=None):
+  trained = np.ones(len(advantages), bool) if trained is None else trained
+  return learner.update(rollout, np.asarray(advantages, np.float32), trained, learner.reference(rollout))
+
+
+ADVANTAGES = [1.0, -1.0, 0.5, -0.5, 1.0, -1.0, 0.5, -0.5]
+
+
+def test_each_step_draws_its_own_samples_and_the_same_step_the_same(policy):
+  first, again, second = rollout_of(policy, 0), rollout_of(policy, 0), rollout_of(policy, 1)
+  assert (first.completion_ids == again.completion_ids).all()
+  assert (first.completion_ids != second.completion_ids).any()
+  rows = {tuple(row) for row in first.completion_ids}
+  assert len(rows) > GENERATIONS  # the completions of one prompt differ from each other
+
+
+def test_a_rollout_has_fixed_shapes_and_never_an_inner_pad(policy):
+  rollout = rollout_of(policy)
+  assert rollout.prompt_ids.shape == (8, 12) and rollout.completion_ids.shape == (8, 10)
+  for ids, length in zip(rollout.completion_ids, rollout.lengths):
+    assert (ids[:length] != 0).all() and (ids[length:] == 0).all()
+
+
+def test_the_end_token_is_trained_and_left_out_of_the_text(policy):
+  rollout = next(r for r in map(lambda s: rollout_of(policy, s), range(20)) if not r.truncated.all())
+  for i in np.flatnonzero(~rollout.truncated):
+    length = rollout.lengths[i]
+    assert rollout.completion_ids[i, length - 1] in policy.tokenizer.eos_ids
+    assert len(rollout.texts[i]) == length - 1
+  for i in np.flatnonzero(rollout.truncated):
+    assert rollout.lengths[i] == 10 and len(rollout.texts[i]) == 10
+
+
+def test_greedy_decoding_repeats_itself_whatever_the_key(policy):
+  greedy = grpo.Sampling(max_new_tokens=10)
+  one = policy.generate(PROMPTS, greedy, jax.random.key(1))
+  two = policy.generate(PROMPTS, greedy, jax.random.key(2))
+  assert one.texts == two.texts and all(one.texts)
+
+
+def test_the_reference_shares_the_base_weights_and_stays_where_it_was(policy):
+  rollout = rollout_of(policy)
+  before = np.asarray(policy.reference_log_probabilities(rollout, 0.7))
+  base = {id(a) for a in jax.tree.leaves(policy._reference[1])}
+  shared = [a for n, a in checkpoints.arrays_of(policy.actor).items() if "lora" not in n]
+  assert shared and all(id(array) in base for array in shared)
+  step(policy, learner_of(policy), rollout, ADVANTAGES)
+  assert (np.asarray(policy.reference_log_probabilities(rollout, 0.7)) == before).all()
+  assert (np.asarray(policy.log_probabilities(rollout, 0.7)) != before).any()
+
+
+def test_ratios_begin_at_one_with_a_temperature_and_several_iterations(policy):
+  rollout = rollout_of(policy)
+  learner = learner_of(policy, num_iterations=2, learning_rate=0.0)
+  metrics = step(policy, learner, rollout, ADVANTAGES)
+  assert metrics["ratio_max"] == pytest.approx(1.0, abs=1e-5)
+  # What Tunix's rollout worker would have compared with: log-probabilities without temperature.
+  graph, state = nnx.split(policy.actor)
+  cold = common.compute_per_token_logps(
+      graph, state, prompt_tokens=rollout.prompt_ids, completion_tokens=rollout.completion_ids, pad_id=0, eos_id=1
+  )
+  kept = rollout.completion_ids != 0
+  _, old = learner.reference(rollout)
+  assert np.abs(np.asarray(cold - old))[kept].max() > 0.05
+
+
+def test_the_kl_term_pulls_back_to_the_reference_with_a_gradient(policy):
+  rollout = rollout_of(policy)
+  pusher, puller = learner_of(policy, beta=0.0, learning_rate=1.0), learner_of(policy, beta=1.0, learning_rate=0.1)
+  step(policy, pusher, rollout, ADVANTAGES)
+  away = step(policy, puller, rollout, np.zeros(8))
+  assert away["kl"] > 0 and away["gradient_norm"] > 0
+  for _ in range(5):
+    nearer = step(policy, puller, rollout, np.zeros(8))
+  assert nearer["kl"] < away["kl"]
+
+
+def test_an_update_raises_the_probability_of_what_was_rewarded(policy):
+  rollout = rollout_of(policy)
+  kept = rollout.completion_ids != 0
+  before = np.where(kept, np.asarray(policy.log_probabilities(rollout, 0.7)), 0).sum(axis=1)
+  step(policy, learner_of(policy, beta=0.0, learning_rate=0.5), rollout, ADVANTAGES)
+  after = np.where(kept, np.asarray(policy.log_probabilities(rollout, 0.7)), 0).sum(axis=1)
+  assert ((after - before) * np.array(ADVANTAGES)).sum() > 0
+
+
+def test_completions_that_could_not_be_scored_carry_no_gradient(policy):
+  rollout = rollout_of(policy)
+  trained = np.array([True] * 4 + [False] * 4)
+  start = adapter(policy)
+  step(policy, learner_of(policy), rollout, ADVANTAGES, trained)
+  expected = adapter(policy)
+  checkpoints.assign(policy.actor, {n: jax.numpy.asarray(a) for n, a in start.items()}, nnx.LoRAParam)
+  other = np.array(ADVANTAGES)
+  other[4:] = [9.0, -9.0, 3.0, 1.0]
+  step(policy, learner_of(policy), rollout, other, trained)
+  assert all((expected[name] == array).all() for name, array in adapter(policy).items())
+
+
+@pytest.mark.parametrize("name", algorithms.NAMES)
+def test_every_algorithm_takes_a_step(policy, name):
+  start = adapter(policy)
+  metrics = step(policy, learner_of(policy, name), rollout_of(policy), ADVANTAGES)
+  assert all(np.isfinite(value) for value in metrics.values())
+  assert any((start[n] != a).any() for n, a in adapter(policy).items())
+
+
+def test_micro_batches_change_memory_and_not_the_update(policy):
+  rollout = rollout_of(policy)
+  start = adapter(policy)
+  step(policy, learner_of(policy), rollout, ADVANTAGES)
+  whole = adapter(policy)
+  checkpoints.assign(policy.actor, {n: jax.numpy.asarray(a) for n, a in start.items()}, nnx.LoRAParam)
+  step(policy, learner_of(policy, micro_batches=2), rollout, ADVANTAGES)
+  for name, array in adapter(policy).items():
+    np.testing.assert_allclose(array, whole[name], atol=1e-6)
+
+
+def test_advantages_are_normalised_by_group_except_under_dr_grpo(policy):
+  rewards = np.array([1.0, 0.0, 0.0, 1.0, 0.3, 0.3, 0.3, 0.3])
+  # group 1: mean 0.5, sample deviation sqrt(4 * 0.25 / 3) = 0.57735; group 2 is flat.
+  expected = [0.5 / 0.57735, -0.5 / 0.57735, -0.5 / 0.57735, 0.5 / 0.57735]
+  normalised = learner_of(policy).advantages(rewards)
+  np.testing.assert_allclose(normalised[:4], expected, rtol=1e-4)
+  assert (normalised[4:] == 0.0).all()
+  np.testing.assert_allclose(learner_of(policy, "dr_grpo").advantages(rewards)[:4], [0.5, -0.5, -0.5, 0.5])
+
+
+def test_nothing_recompiles_after_the_first_step(policy, caplog):
+  learner = learner_of(policy, num_iterations=2)
+  step(policy, learner, rollout_of(policy, 0), ADVANTAGES)
+  with jax.log_compiles(), caplog.at_level("WARNING"):
+    step(policy, learner, rollout_of(policy, 1), ADVANTAGES[::-1])
+  assert not [r.message for r in caplog.records if "Compiling" in r.message]
+
+
+def test_a_prompt_that_is_too_long_is_an_error(policy):
+  with pytest.raises(ValueError, match="13 tokens exceeds 12"):
+    policy.generate([[7] * 13], DRAW, jax.random.key(0))
+
+
+def test_a_step_runs_on_eight_devices_as_fsdp_times_tp():
+  program = """
+      import jax, numpy as np
+      from reasoner.models import mesh as mesh_lib
+      from reasoner.policy import grpo
+      from tests.reasoner import test_grpo
+      from tests.reasoner.conftest import CharacterTokenizer, tiny_actor
+      mesh = mesh_lib.make_mesh(2, 4)
+      policy = grpo.Policy(tiny_actor(mesh), CharacterTokenizer(), mesh, max_prompt_tokens=12, max_new_tokens=10)
+      rollout = test_grpo.rollout_of(policy)
+      learner = test_grpo.learner_of(policy, num_iterations=2)
+      metrics = test_grpo.step(policy, learner, rollout, test_grpo.ADVANTAGES)
+      assert all(np.isfinite(v) for v in metrics.values()), metrics
+      print("devices", jax.device_count(), "loss", metrics["loss"])
+  """
+  environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
+  done = subprocess.run(
+      [sys.executable, "-c", textwrap.dedent(program)], env=environment, capture_output=True, text=True, timeout=300
+  )
+  assert done.returncode == 0, done.stderr[-3000:]
+  assert "devices 8" in done.stdout

@@ -1,0 +1,59 @@
+"""Step metrics by domain, worked by hand, and the log that holds each step once."""
+
+import pytest
+
+from reasoner.reporting import metrics
+from reasoner.run import files
+from rewards.schema import Example
+from rewards.schema import RewardBreakdown
+from rewards.schema import Text
+
+
+def breakdown(total, *, failure=None, correct=None, causes=(), default_total=None, **scores):
+  return RewardBreakdown(
+      gate=failure is None, failure=failure, scores=scores, weights={}, total=total,
+      default_total=total if default_total is None else default_total, correct=correct, causes=causes,
+  )
+
+
+def example(domain):
+  return Example(uid=domain, domain=domain, prompt="p", reference=Text(text="t"))
+
+
+def test_means_are_by_domain_and_absent_where_nothing_was_measured():
+  measured = metrics.measure(
+      [example("math"), example("math"), example("poems")],
+      [
+          breakdown(1.0, correct=True, math_answer=1.0),
+          breakdown(0.0, failure="missing", correct=False),
+          breakdown(0.5, default_total=0.75, coherence=0.5, judge=None, causes=("judge:not_scored",)),
+      ],
+  )
+  assert measured["rewards/math/total"] == 0.5
+  assert measured["rewards/math/gate_pass_rate"] == 0.5
+  assert measured["rewards/math/accuracy"] == 0.5
+  assert measured["rewards/math/math_answer"] == 1.0  # over the completions that it scored
+  assert measured["rewards/poems/default_total"] == 0.75
+  assert measured["rewards/poems/judge/not_scored"] == 1
+  assert "rewards/poems/accuracy" not in measured and "rewards/poems/judge" not in measured
+  assert measured["gate_failures/missing"] == 1 and measured["gate_failures/order"] == 0
+  assert measured["rewards/total"] == 0.5
+
+
+def test_the_log_holds_each_step_once_after_a_resume(tmp_path):
+  log = metrics.Log(tmp_path, 0)
+  for step in range(4):
+    log.write(step, {"x": float(step)})
+  log.close()
+  log = metrics.Log(tmp_path, 2)
+  log.write(2, {"x": 20.0})
+  log.close()
+  assert [(row["step"], row["x"]) for row in files.read_lines(tmp_path / "metrics.jsonl")] == [
+      (0, 0.0), (1, 1.0), (2, pytest.approx(20.0))
+  ]
+
+
+def test_self_consistency_is_the_groups_mean_correctness_where_there_is_a_truth():
+  group = [breakdown(1.0, correct=True), breakdown(0.0, failure="missing", correct=False)]
+  unknown = [breakdown(0.5), breakdown(0.7)]
+  assert metrics.self_consistency([*group, *unknown], 2) == [0.5, None]

@@ -1,0 +1,85 @@
+"""Statistics of an evaluation, worked by hand."""
+
+import pytest
+
+from reasoner.reporting import records as records_lib
+
+
+def record(domain="math", gate=True, correct=True, total=1.0, set_name="held_out", reference="7", **scores):
+  return {
+      "set": set_name, "domain": domain, "gate": gate, "failure": None if gate else "missing",
+      "correct": correct, "total": total, "default_total": total, "scores": scores, "tokens": 10,
+      "truncated": False, "reference": reference,
+      "completion": "<reasoning>3 and 4 is 7.</reasoning><answer>7</answer>" if gate else "seven",
+  }
+
+
+def test_accuracy_counts_invalid_format_as_wrong_and_given_format_does_not():
+  # 4 completions: 1 right, 2 wrong with valid format, 1 without format.
+  records = [record(), record(correct=False, total=0.2), record(correct=False, total=0.2),
+             record(gate=False, correct=False, total=0.0)]
+  row = records_lib.summarize(records)["math"]
+  assert (row["n"], row["n_valid"], row["format"]) == (4, 3, 0.75)
+  assert row["accuracy"] == 0.25
+  assert row["accuracy_given_format"] == pytest.approx(1 / 3)
+  assert row["reward"] == pytest.approx((1.0 + 0.2 + 0.2 + 0.0) / 4)
+  assert row["failures"] == {"missing": 1}
+
+
+def test_a_domain_without_truth_has_no_accuracy():
+  row = records_lib.summarize([record(domain="creative_writing", correct=None, length_band=0.5)])["creative_writing"]
+  assert row["accuracy"] is None and row["accuracy_interval"] is None
+  assert row["scores"] == {"length_band": 0.5}
+
+
+def test_sets_do_not_mix():
+  records = [record(), record(set_name="unseen_templates", correct=False)]
+  assert records_lib.summarize(records)["math"]["n"] == 1
+  assert records_lib.summarize(records, "unseen_templates")["math"]["accuracy"] == 0.0
+
+
+def test_the_wilson_interval_of_eight_in_ten():
+  # Wilson (1927) at p = 0.8, n = 10, z = 1.96: (0.4902, 0.9433).
+  low, high = records_lib.wilson(8, 10)
+  assert (round(low, 4), round(high, 4)) == (0.4902, 0.9433)
+  assert records_lib.wilson(0, 5)[0] == 0.0 and records_lib.wilson(5, 5)[1] == 1.0
+  assert records_lib.wilson(0, 0) is None
+
+
+def test_the_best_constant_answer_is_the_most_frequent_reference():
+  records = [record(domain="logic", reference=r) for r in ("yes", "yes", "no")]
+  assert records_lib.best_constant_answer(records) == {"logic": pytest.approx(2 / 3)}
+
+
+def test_mean_lengths_are_words_of_valid_completions():
+  row = records_lib.summarize([record(), record(gate=False, correct=False)])["math"]
+  assert (row["reasoning_words"], row["answer_words"]) == (5.0, 1.0)
+  assert records_lib.summarize([record(gate=False, correct=False)])["math"]["answer_words"] is None
+
+
+def test_the_table_shows_each_domain_with_its_interval_and_the_union_last():
+  # 1 of 2 right: the Wilson interval at z = 1.96 is (0.0945, 0.9055).
+  lines = records_lib.table(
+      records_lib.summarize([record(), record(correct=False, total=0.25), record(domain="zoology")]), "after"
+  )
+  assert lines[0] == "after"
+  assert lines[1].split()[:3] == ["domain", "n", "format"]
+  assert lines[2].split() == (
+      "math 2 100.0 % 50.0 % [ 9.5, 90.5] 50.0 % of 2 0.625 10 0.0 %".split()
+  )
+  assert [line.split()[0] for line in lines[2:]] == ["math", "zoology", "all"]
+  assert len({len(line) for line in lines[1:]}) == 1
+
+
+def test_the_table_reads_before_and_after_where_an_earlier_evaluation_is_given():
+  earlier = records_lib.summarize([record(gate=False, correct=False, total=0.0)])
+  row = records_lib.table(records_lib.summarize([record()]), "after", earlier)[2]
+  assert "0.0 -> 100.0 %" in row and "0.000 -> 1.000" in row
+  # Nothing was valid before, so there is no earlier accuracy given the format.
+  assert "  100.0 % of 1" in row
+
+
+def test_the_table_shows_a_dash_where_there_is_no_truth():
+  statistics = records_lib.summarize([record(domain="poems", correct=None)])
+  assert records_lib.table(statistics, "before")[2].split()[4:6] == ["-", "-"]
+  assert records_lib.table({}, "before")[0] == "before"

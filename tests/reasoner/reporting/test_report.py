@@ -1,0 +1,320 @@
+"""The report of small runs made here: what it says, what it leaves out, and that nothing escapes it."""
+
+import html.parser
+import json
+import re
+
+from hypothesis import given
+from hypothesis import Phase
+from hypothesis import settings
+from hypothesis import strategies as st
+import pytest
+
+from reasoner.reporting import report
+from reasoner.run import files
+
+RIGHT = "<reasoning>3 and 4 is 7.</reasoning>\n<answer>7</answer>"
+
+
+def record(uid="a", domain="math", gate=True, correct=True, total=1.0, text=RIGHT, set="held_out", **scores):
+  return {
+      "set": set, "domain": domain, "uid": uid, "prompt": f"prompt of {uid}", "reference": "7",
+      "completion": text, "tokens": 12, "truncated": False, "gate": gate,
+      "failure": None if gate else "missing", "correct": correct, "total": total,
+      "default_total": total, "scores": scores, "causes": [],
+  }  # fmt: skip
+
+
+def wrong(uid="a", **fields):
+  return record(uid, gate=False, correct=False, total=0.0, text="seven", **fields)
+
+
+def step(number, domain="math", **values):
+  path = f"rewards/{domain}"
+  measured = {f"{path}/total": 0.5, f"{path}/default_total": 0.5, f"{path}/gate_pass_rate": 0.75}
+  return {"step": number, **measured, "gate_failures/missing": 2, "seconds/rollout": 1.5, **values}
+
+
+CONFIG = {
+    "model": {"name": "embedded"},
+    "disco": {"alpha": 0.5},
+    "rewards": {
+        "math": {"format": {"weight": 0.2}, "math_answer": {"weight": 0.8}, "rubric_judge": None},
+        "poems": {"format": {"weight": 0.2}, "rhyme": {"weight": 0.3}, "meter": {"weight": 0.0}},
+    },
+}
+SUMMARY = {
+    "steps": 30, "seed": 7, "seconds": {"grpo": 60.0, "total": 90.0}, "adapter_sha256": "beef" * 16,
+    "peak_memory_gb": 2.5, "environment": {"devices": "1 x cpu", "cpus": "0,1", "jax": "0.10.2"},
+}  # fmt: skip
+
+
+@pytest.fixture
+def run(tmp_path):
+  """Writes the files of a run and returns a function that renders its page."""
+
+  def render(before=(), after=(), metrics=(), samples=(), disco=(), config=CONFIG, summary=SUMMARY):
+    for name, rows in {
+        "evaluation_before": before, "evaluation_after": after, "metrics": metrics, "samples": samples,
+    }.items():  # fmt: skip
+      files.write_lines(tmp_path / f"{name}.jsonl", list(rows))
+    files.write_json(tmp_path / "disco.json", list(disco))
+    return report.render(report.read(tmp_path, summary, config))
+
+  return render
+
+
+class Reader(html.parser.HTMLParser):
+  """Collects tags and text, and finds tags that do not close in order."""
+
+  VOID = {"meta", "link", "br", "img", "input", "hr"}
+
+  def __init__(self, page):
+    super().__init__()
+    self.open, self.tags, self.crossed, self.text = [], [], [], ""
+    self.feed(page)
+
+  def handle_starttag(self, tag, attributes):
+    self.tags.append((tag, dict(attributes)))
+    if tag not in self.VOID:
+      self.open.append(tag)
+
+  def handle_endtag(self, tag):
+    if not self.open or self.open.pop() != tag:
+      self.crossed.append(tag)
+
+  def handle_startendtag(self, tag, attributes):
+    self.tags.append((tag, dict(attributes)))
+
+  def handle_data(self, data):
+    self.text += data
+
+
+def words(page):
+  return re.sub(r"\s+", " ", Reader(page).text)
+
+
+def found(page, *texts):
+  """Returns which of the texts a page holds: `not in` would have pytest diff all of it."""
+  return [text for text in texts if text in page]
+
+
+def test_a_run_leaves_a_page_that_needs_nothing_else_and_three_pictures(tmp_path):
+  poem = {"domain": "poems", "correct": None, "rhyme": 0.5, "meter": 0.25}
+  files.write_lines(tmp_path / "evaluation_before.jsonl", [wrong("a"), record("p", total=0.6, **poem)])
+  files.write_lines(
+      tmp_path / "evaluation_after.jsonl",
+      [record("a", math_answer=1.0), record("p", total=0.6, **poem), wrong("t", set="unseen_templates")],
+  )
+  files.write_lines(tmp_path / "metrics.jsonl", [
+      {**step(k), **step(k, "poems", **{"rewards/poems/rhyme": 0.5})} for k in range(3)
+  ])
+  files.write_lines(tmp_path / "samples.jsonl", [{"step": 0, "advantage": 0.0, **record("b")}])
+  files.write_json(tmp_path / "disco.json", [
+      {"domain": "math", "rows": 9, "natural_share": 0.9, "disco_share": 0.75, "draws": 3, "epochs": 0.33},
+      {"domain": "poems", "rows": 1, "natural_share": 0.1, "disco_share": 0.25, "draws": 1, "epochs": 1.0},
+  ])
+  report.write(tmp_path, SUMMARY, CONFIG)
+  page = (tmp_path / "report.html").read_text()
+  reader = Reader(page)
+  assert reader.open == [] and reader.crossed == []
+  assert not found(page, "http") and not found(page.split("</style>")[1], "$")
+  assert {tag for tag, _ in reader.tags}.isdisjoint({"script", "link", "img", "iframe"})
+  links = {a.get("href") for tag, a in reader.tags if tag == "a"}
+  assert links <= {f"#{a['id']}" for tag, a in reader.tags if tag == "section"} and len(links) == 9
+  for name in ("results.png", "curves.png", "disco.png"):
+    assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_headline_is_computed_from_both_evaluations(run):
+  page = run(
+      before=[record("a"), wrong("b"), wrong("c"), wrong("d")],
+      after=[record("a"), record("b"), record("c"), record("d", correct=False, total=0.2)],
+  )
+  text = words(page)
+  assert (
+      "30 GRPO steps took the embedded model from 25.0 % to 100.0 % valid format in 1 domain and "
+      "from 25.0 % to 75.0 % accuracy in the 1 with a ground truth." in text
+  )
+  # 1 of 4 is (0.046, 0.699) and 3 of 4 is (0.301, 0.954): nothing is proven yet, and the page says so.
+  assert "its 95 % intervals before and after overlap" in text
+  assert "4 held-out prompts, greedy" in text and "1.5 minutes in all" in text and "2 CPUs" in text
+
+
+def test_without_both_evaluations_no_result_is_claimed(run):
+  page = run(after=[record()])
+  assert "was not evaluated both before and after" in words(page)
+  assert not found(page, "took the")
+
+
+def test_a_domain_without_truth_claims_no_accuracy(run):
+  poem = record(domain="poems", correct=None, total=0.5)
+  page = run(before=[poem], after=[poem])
+  assert not found(words(page), "accuracy in the")
+  assert "no ground truth" in page
+
+
+def test_the_table_shows_accuracy_beside_accuracy_given_format_and_the_best_constant_answer(run):
+  page = run(
+      before=[wrong("a"), wrong("b")],
+      after=[wrong("a"), {**record("b"), "reference": "8"}],
+  )
+  row = re.search(r"<tr><th scope=row>[^\n]*?math</th>.*?</tr>", page)[0]
+  cells = [words(cell) for cell in re.findall(r"<td>(.*?)</td>", row)]
+  # n; format; accuracy; the more frequent of two references; given format; reward.
+  assert cells[0] == "2"
+  assert cells[1].startswith("0.0 → 50.0 %") and cells[2].startswith("0.0 → 50.0 %")
+  assert cells[3] == "50.0 %"
+  assert cells[4].startswith("– → 100.0 %") and cells[4].endswith("n 0 → 1")
+  assert cells[5] == "0.000 → 0.500"
+
+
+def test_further_sets_stand_apart_and_carry_no_bar(run):
+  page = run(before=[record()], after=[record(), wrong(set="unseen_templates"), wrong(set="spring")])
+  text = words(page)
+  assert "unseen templates (no bar; templates never seen in training)" in text
+  assert "spring (no bar)" in text
+  assert "to 100.0 % valid format" in text  # of the held-out set alone
+
+
+def test_a_component_of_weight_zero_is_drawn_and_marked(run):
+  metrics = [step(k, "poems", **{"rewards/poems/meter": 0.5, "rewards/poems/rhyme": 0.25}) for k in (0, 1)]
+  page = run(metrics=metrics)
+  section = page.split('id="reward-components"')[1].split("</section>")[0]
+  rows = [words(row) for row in re.findall(r"<tr>.*?</tr>", section)]
+  assert rows[1:] == ["rhyme0.3–", "metermeasured, not paid–"]
+  assert section.count("stroke-dasharray") == 1
+
+
+def test_an_optional_component_that_was_not_built_is_not_listed(run):
+  assert not found(run(metrics=[step(0)]).split("<details>")[0], "rubric_judge")
+
+
+def test_the_total_under_default_weights_is_drawn_where_it_differs_alone(run):
+  assert not found(words(run(metrics=[step(0), step(1)])), "default weights")
+  metrics = [step(0), {**step(1), "rewards/math/default_total": 0.4}]
+  page = run(metrics=metrics)
+  assert "reward under the default weights" in words(page)
+
+
+def test_a_domain_never_seen_before_is_drawn_like_the_others(run):
+  zoo = "zoo<logy> & co"
+  page = run(
+      before=[record("z", domain=zoo)], after=[record("z", domain=zoo)], metrics=[step(0, zoo)],
+      disco=[{"domain": zoo, "rows": 2, "natural_share": 1.0, "disco_share": 1.0, "draws": 1, "epochs": 0.5}],
+  )  # fmt: skip
+  assert not found(page, "<logy>")
+  assert page.count("zoo&lt;logy&gt; &amp; co") >= 8
+  assert Reader(page).crossed == []
+
+
+def test_domains_with_a_truth_come_first_and_each_keeps_one_colour(tmp_path):
+  rows = [record(domain=name, correct=None) for name in ("aa", "bb")]
+  files.write_lines(tmp_path / "evaluation_after.jsonl", [*rows, record(domain="zz")])
+  results = report.read(tmp_path, {}, {})
+  assert list(results.domains) == ["zz", "aa", "bb"]
+  assert len(set(results.colours.values())) == 3
+
+
+def test_what_a_model_wrote_is_shown_and_never_obeyed(run):
+  hostile = "<script>alert(1)</script></pre><reasoning>\ud800\x00<b>&amp;</reasoning>"
+  page = run(before=[wrong("a")], after=[{**wrong("a"), "completion": hostile, "prompt": "<img src=x>"}])
+  assert not found(page, "<script", "<img")
+  assert "&lt;script&gt;alert(1)&lt;/script&gt;&lt;/pre&gt;" in page
+  assert "<b>&lt;reasoning&gt;</b>" in page and "&lt;b&gt;&amp;amp;" in page
+  page.encode("utf-8")
+  assert Reader(page).crossed == []
+
+
+def test_tags_and_what_stands_in_them_are_marked():
+  assert report.mark_tags("so <reasoning>a</reasoning>\n<answer>b") == (
+      '<span class="outside">so </span><b>&lt;reasoning&gt;</b><span class="reasoning">a</span>'
+      '<b>&lt;/reasoning&gt;</b><span class="outside">\n</span><b>&lt;answer&gt;</b>'
+      '<span class="answer">b</span>'
+  )
+  assert report.mark_tags("") == ""
+
+
+@given(st.lists(st.sampled_from(
+    ["<reasoning>", "</reasoning>", "<answer>", "</answer>", "<", ">", "&", '"', "x", "\n", "</span>"]
+)))
+@settings(max_examples=60, deadline=None)
+def test_marking_tags_keeps_every_character_and_stays_well_formed(parts):
+  reader = Reader(report.mark_tags("".join(parts)))
+  assert reader.text == "".join(parts)
+  assert reader.open == [] and reader.crossed == []
+
+
+def test_the_pairs_are_the_first_that_learned_and_the_first_of_the_others(tmp_path):
+  files.write_lines(tmp_path / "evaluation_before.jsonl", [wrong("c"), record("a"), wrong("b"), wrong("x")])
+  files.write_lines(tmp_path / "evaluation_after.jsonl", [record("c"), wrong("a"), record("b")])
+  results = report.read(tmp_path, {}, {})
+  chosen = report.pairs(results, "math")
+  assert [(before["uid"], after["uid"]) for _, before, after in chosen] == [("b", "b"), ("a", "a")]
+  assert chosen[1][0] == "first of the others by uid"
+  assert report.pairs(results, "poems") == []
+
+
+def test_a_metric_that_is_not_finite_or_absent_leaves_a_gap(tmp_path):
+  (tmp_path / "metrics.jsonl").write_text(
+      '{"step": 0, "train/kl": 0.5}\n{"step": 1, "train/kl": NaN}\n{"step": 2}\n{"step": 3, "train/k'
+  )
+  assert report.read(tmp_path, {}, {}).series("train/kl") == ([0], [0.5])
+
+
+def test_config_versions_and_checksum_are_on_the_page(run):
+  text = words(run(summary={**SUMMARY, "seed": None}))
+  assert '"name": "embedded"' in text and "beef" * 16 in text
+  assert "jax0.10.2" in text and "seconds: grpo60.00" in text
+  assert not found(text, "seed7")
+
+
+optional = lambda values: st.one_of(st.none(), values)  # noqa: E731
+shares = st.floats(0, 1)
+records = st.builds(
+    record,
+    uid=st.sampled_from("abc"),
+    domain=st.sampled_from(["math", "poems", "zoo"]),
+    gate=st.booleans(),
+    correct=optional(st.booleans()),
+    total=optional(shares),
+    text=st.text(max_size=20),
+    set=st.sampled_from(["held_out", "unseen_templates"]),
+    rhyme=optional(shares),
+)
+metric_rows = st.dictionaries(
+    st.sampled_from([
+        "rewards/math/total", "rewards/math/gate_pass_rate", "rewards/zoo/gate_pass_rate",
+        "rewards/zoo/rhyme", "rewards/zoo/rhyme/timeout", "gate_failures/order", "train/kl",
+        "tokens_per_second", "seconds/update", "seconds/step", "rewards/total",
+    ]),  # fmt: skip
+    st.one_of(st.none(), st.just(float("nan")), st.floats(-10, 1e6)),
+)
+
+
+@given(
+    before=st.lists(records, max_size=3),
+    after=st.lists(records, max_size=3),
+    metrics=st.lists(metric_rows, max_size=2),
+    config=st.sampled_from([{}, CONFIG]),
+    summary=st.sampled_from([{}, {"seconds": None, "steps": None}, SUMMARY]),
+)
+@settings(max_examples=4, deadline=None, derandomize=True, phases=[Phase.generate])  # each draws charts
+def test_no_combination_of_absent_values_breaks_the_page(
+    tmp_path_factory, before, after, metrics, config, summary
+):
+  directory = tmp_path_factory.mktemp("run")
+  files.write_lines(directory / "evaluation_before.jsonl", before)
+  files.write_lines(directory / "evaluation_after.jsonl", after)
+  files.write_lines(directory / "metrics.jsonl", [{"step": k, **row} for k, row in enumerate(metrics)])
+  page = report.render(report.read(directory, summary, json.loads(json.dumps(config))))
+  reader = Reader(page)
+  assert reader.open == [] and reader.crossed == []
+  assert not found(words(page.split("<details>")[0].split('id="completions')[0]), "None")
+
+
+def test_an_empty_directory_makes_a_page_without_results(tmp_path):
+  report.write(tmp_path, {}, {})
+  text = words((tmp_path / "report.html").read_text())
+  assert "was not evaluated" in text and not found(text, "Learning curves")
+  assert not list(tmp_path.glob("*.png"))
