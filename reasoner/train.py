@@ -324,13 +324,13 @@ def run_evaluation(run, name: str, policy, service, corpus: data.Corpus, render,
 def evaluation_sets(run: assemble.Run, corpus: data.Corpus) -> dict[str, list[Example]]:
   """Returns the examples to evaluate on, by the name of their set."""
   sets = {records_lib.HELD_OUT: corpus.evaluation, **corpus.evaluation_sets}
-  return {name: [e for d in sorted(rows) for e in pick(rows[d], run)] for name, rows in sets.items()}
+  count = run.config["data"]["evaluation_rows"]
+  return {name: [e for d in sorted(rows) for e in pick(rows[d], count)] for name, rows in sets.items()}
 
 
-def pick(examples: Sequence[Example], run: assemble.Run) -> list[Example]:
-  """Returns the seeded sample of a domain's evaluation rows that this run evaluates on."""
-  count = min(run.config["data"]["evaluation_rows"], len(examples))
-  return random.Random(f"{run.seed}/evaluation").sample(list(examples), count)
+def pick(examples: Sequence[Example], count: int) -> list[Example]:
+  """Returns a sample of a domain's evaluation rows, the same under every seed, so that seeds compare."""
+  return random.Random("evaluation").sample(list(examples), min(count, len(examples)))
 
 
 def learn(run, policy: grpo.Policy, service, corpus, schedule, render, clock: progress.Clock) -> None:

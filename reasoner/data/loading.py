@@ -64,7 +64,7 @@ def load(
     pools: files of pool rows.
     evaluation_sets: {name: {data set: splits}}, further rows to report on, also never trained on.
     on_bad_row: "stop", or "quarantine": rows that cannot be read go to `quarantine_path`.
-    seed: chooses the rows under a `limit` and those that unsplit pools hold out.
+    seed: chooses the rows under a `limit`; which are held out depends on the rows alone.
 
   Raises:
     ConfigError: as `check`; an empty domain; a pool row of a domain that has no rewards.
@@ -171,8 +171,8 @@ class _Loader:
     return [(role, name, row) for role, (name, row) in zip(self._pool_roles(rows), rows)]
 
   def _pool_roles(self, rows: Sequence[tuple[str, pool.PoolRow]]) -> list[str]:
-    # By text, so that copies of a prompt are on the same side.
-    ranks = [_fraction(_normal(row.text), self._seed) for _, row in rows]
+    # By text, so that copies of a prompt are on the same side, whatever the seed.
+    ranks = [_fraction(_normal(row.text)) for _, row in rows]
     roles = [
         row.split or (EVALUATION if rank < HELD_OUT_FRACTION else TRAIN)
         for (_, row), rank in zip(rows, ranks)
