@@ -6,7 +6,7 @@ import json
 import os
 import pathlib
 import platform
-import resource
+import re
 
 from reasoner.run import files
 
@@ -68,19 +68,23 @@ def recorded(directory: pathlib.Path) -> dict[str, str]:
 def peak_memory_gb() -> float:
   """Returns the peak resident memory of this process and of all that it started and still runs, in GB.
 
-  A sum of peaks, so rather too high; where there is no /proc, this process alone.
+  A sum of peaks, so rather too high; macOS tells no peaks of others, so what they hold now counts.
   """
-  if not pathlib.Path("/proc/self/status").exists():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9
-  parents, peaks = {}, {}
-  for path in pathlib.Path("/proc").glob("[0-9]*/status"):
-    try:
-      status = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
-    except OSError:
-      continue  # it ended meanwhile
-    parents[int(status["Pid"])] = int(status["PPid"])
-    peaks[int(status["Pid"])] = int(status.get("VmHWM", "0 kB").split()[0]) * 1024
-  ours = {os.getpid()}
-  while more := {child for child, parent in parents.items() if parent in ours} - ours:
-    ours |= more
-  return sum(peaks.get(process, 0) for process in ours) / 1e9
+  import psutil
+
+  this = psutil.Process()
+  return sum(map(_peak_bytes, [this, *this.children(recursive=True)])) / 1e9
+
+
+def _peak_bytes(process) -> int:
+  import psutil
+
+  status = pathlib.Path(f"/proc/{process.pid}/status")  # psutil tells no peak on Linux
+  try:
+    if status.exists():
+      peak = re.search(r"^VmHWM:\s*(\d+) kB", status.read_text(), re.MULTILINE)
+      return int(peak[1]) * 1024 if peak else 0  # a zombie has none
+    memory = process.memory_info()
+    return getattr(memory, "peak_wset", memory.rss)
+  except (OSError, psutil.NoSuchProcess):
+    return 0  # it ended meanwhile

@@ -18,13 +18,13 @@ when it gets its whole deadline, so hostile completions wait for honest ones and
 of something else costs nobody a reward. What fails again is `Stopped`: 0.0, counted.
 
 Not here: isolation. Components are our code and read hostile text; the programs that a completion
-contains are the sandbox's to contain. Where a process's CPU clock cannot be read (macOS), wall
-time takes its place.
+contains are the sandbox's to contain.
 """
 
 import collections
 from collections.abc import Mapping, Sequence
 import concurrent.futures
+import contextlib
 import dataclasses
 import itertools
 import logging
@@ -483,6 +483,8 @@ class _Worker:
   """One worker process as its parent sees it."""
 
   def __init__(self, setup: bytes, *, one_thread: bool):
+    import psutil
+
     self.task: _Task | None = None
     self.done: set[int] = set()
     self.ready = False
@@ -507,6 +509,7 @@ class _Worker:
           env=environment,
           start_new_session=True,  # Ctrl-C is for the parent to hear
       )
+    self._watched = psutil.Process(self.process.pid)
     try:
       _write(self.process.stdin.fileno(), setup)
     except OSError:
@@ -532,10 +535,14 @@ class _Worker:
     return word >> 48, (word >> 40) & 0xFF, (word & 0xFFFFFFFFFF) / 1000
 
   def cpu_seconds(self) -> float | None:
+    """Returns the CPU time that the worker has used, to about 0.02 s; None once it is gone."""
+    import psutil
+
     try:
-      return time.clock_gettime((~self.process.pid << 3) | 2)  # Linux's clockid of another process
-    except OSError:
+      times = self._watched.cpu_times()
+    except psutil.Error:
       return None
+    return times.user + times.system
 
   def dismiss(self) -> None:
     """Lets an idle worker end by itself."""
@@ -548,19 +555,16 @@ class _Worker:
         self.process.wait(timeout=2.0)
       except subprocess.TimeoutExpired:
         pass
-    pid = self.process.pid
     if self.process.poll() is None:
-      os.kill(pid, signal.SIGSTOP)  # so that it starts no more while its descendants are collected
+      os.kill(self.process.pid, signal.SIGSTOP)  # it starts no more while its descendants are collected
       for _ in range(100):
-        alive = _descendants(pid)
-        if not alive:
+        if not _kill_descendants(self._watched):
           break
-        for descendant in alive:
-          _kill_if_alive(os.kill, descendant)
         time.sleep(0.01)
       self.process.kill()
       self.process.wait()
-    _kill_if_alive(os.killpg, pid)
+    with contextlib.suppress(ProcessLookupError):
+      os.killpg(self.process.pid, signal.SIGKILL)
     os.set_blocking(self.fileno(), False)
 
   def close(self) -> None:
@@ -569,31 +573,17 @@ class _Worker:
     self._progress.close()
 
 
-def _kill_if_alive(kill, number: int) -> None:
-  try:
-    kill(number, signal.SIGKILL)
-  except ProcessLookupError:
-    pass
+def _kill_descendants(process) -> int:
+  """Kills all that a psutil.Process started, at any depth; returns how many were alive."""
+  import psutil
 
-
-def _descendants(pid: int) -> list[int]:
-  """Returns the living descendants of a process; none where there is no /proc."""
-  children: dict[int, list[int]] = {}
-  for entry in os.listdir("/proc") if os.path.isdir("/proc") else ():
-    if entry.isdigit():
-      try:
-        with open(f"/proc/{entry}/stat", "rb") as file:
-          state, parent = file.read().rsplit(b")", 1)[1].split()[:2]
-      except (FileNotFoundError, ProcessLookupError):
-        continue  # it ended meanwhile
-      children.setdefault(int(parent), []).append((int(entry), state))
-  found, waiting = [], [pid]
-  while waiting:
-    for child, state in children.get(waiting.pop(), ()):
-      waiting.append(child)
-      if state not in (b"Z", b"X"):
-        found.append(child)
-  return found
+  alive = 0
+  for descendant in process.children(recursive=True):
+    with contextlib.suppress(psutil.NoSuchProcess):
+      if descendant.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+        descendant.kill()
+        alive += 1
+  return alive
 
 
 def _usable_cores() -> int:
@@ -766,11 +756,9 @@ def _end_with_parent(parent: int) -> None:
 
 
 def _resident_bytes() -> int:
-  try:
-    with open("/proc/self/statm", "rb") as file:
-      return int(file.read().split()[1]) * mmap.PAGESIZE
-  except FileNotFoundError:
-    return 0
+  import psutil
+
+  return psutil.Process().memory_info().rss
 
 
 def _limit_memory(soft: int) -> None:
