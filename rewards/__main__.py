@@ -27,6 +27,7 @@ from typing import Any
 from rewards import benchmark
 from rewards import recipes
 from rewards import registry
+from rewards import scorer
 from rewards.errors import ConfigError
 from rewards.rows import example_from_row
 from rewards.rows import read_rows
@@ -312,11 +313,15 @@ def _print_breakdown(example: Example, breakdown: RewardBreakdown) -> None:
   rows = [("component", "score", "weight", "paid", "why")]
   for name, score in {"format": Score(1.0, "the gate passed"), **breakdown.scores}.items():
     weight = breakdown.weights.get(name)
+    if name in breakdown.guards:
+      weight, effect = breakdown.guards[name], f"x {scorer.guard_factor({name: score}, {name: breakdown.guards[name]}):.3f}"
+    else:
+      effect = "" if weight is None else f"{weight * (score or 0.0):.3f}"
     rows.append((
         name,
         "none" if score is None else f"{score:.3f}",
         "left out" if weight is None else f"{weight:g}",
-        "" if weight is None else f"{weight * (score or 0.0):.3f}",
+        effect,
         "not scored" if score is None else getattr(score, "reason", ""),
     ))
   _print_table(rows)
@@ -324,6 +329,10 @@ def _print_breakdown(example: Example, breakdown: RewardBreakdown) -> None:
     print("total = none: nothing that is paid could be scored.")
   else:
     paid = f"{breakdown.total * offered:.3f} / {offered:g}"
+    if breakdown.guards:
+      of_format = breakdown.weights["format"]
+      earned = sum(w * (breakdown.scores[n] or 0.0) for n, w in breakdown.weights.items() if n != "format")
+      paid = f"({of_format:g} + {breakdown.guard_factor:.3f} x {earned:.3f}) / {offered:g}"
     print(f"total = {paid} = {breakdown.total:.3f}{_verdict(breakdown)}")
   if breakdown.causes:
     print(f"counted: {', '.join(breakdown.causes)}")

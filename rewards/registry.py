@@ -34,10 +34,12 @@ from typing import Any
 from rewards.errors import ConfigError
 from rewards.errors import suggest
 
-KINDS = ("correctness", "quality")
+KINDS = ("correctness", "quality", "guard")
 SCOPES = ("completion", "batch", "group")
 # What a domain's metrics and weights are called besides its components.
-RESERVED = ("format", "total", "default_total", "accuracy", "gate_pass_rate", "gate_failures")
+RESERVED = (
+    "format", "total", "default_total", "guard_factor", "accuracy", "gate_pass_rate", "gate_failures",
+)  # fmt: skip
 ENTRY_POINT_GROUP = "reasoner.rewards"
 
 
@@ -83,7 +85,9 @@ def register(name: str, *, kind: str, domains: Iterable[str] = (), scope: str = 
 
   Args:
     name: unique among all components; what a config says.
-    kind: "correctness" (there is a truth; reports compute accuracy from it) or "quality".
+    kind: "correctness" (there is a truth; reports compute accuracy from it), "quality" (pays its
+      share) or "guard" (pays nothing: 1 where its cheat is absent, and what it finds takes away
+      from what all others pay).
     domains: where a config may use it; empty for any domain.
     scope: "completion", "batch" or "group", as the module's docstring tells.
 

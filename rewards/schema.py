@@ -130,7 +130,9 @@ class RewardBreakdown:
 
   gate: the format gate's verdict; failure: its cause where it refused.
   scores: by component, each in [0, 1] or None (not scored); empty when gated out or timed out.
-  weights: what each of `scores` and "format" weighed, after leaving out qualities not scored.
+  weights: what each payer of `scores` and "format" weighed, after leaving out qualities not scored.
+  guards: the weights of the guards among `scores`, from 0 (measured, not applied) to 1.
+  guard_factor: what the guards left of the payers' sum, in [0, 1]; 1 where nothing was scored.
   total: in [0, 1], or None where nothing that is paid could be scored.
   default_total: the same under the recipe's own weights, so that ablations stay comparable.
   correct: the verdict of the correctness component; None where there is no truth or no verdict.
@@ -141,6 +143,8 @@ class RewardBreakdown:
   failure: str | None
   scores: Mapping[str, float | None]
   weights: Mapping[str, float]
+  guards: Mapping[str, float] = dataclasses.field(default_factory=dict)
+  guard_factor: float = 1.0
   total: float | None
   default_total: float | None
   correct: bool | None

@@ -1,10 +1,15 @@
 """From completions to rewards: the gate, the components by name, and the weighted total.
 
-  total = gate * (w_format + sum w * s) / (w_format + sum w)
+  total = gate * (w_format + prod(1 - w_g * (1 - g)) * sum w * s) / (w_format + sum w)
+
+Guards (g) take away from what components (s) pay and pay nothing themselves: a policy cannot earn
+by the absence of a cheat. The format's share is out of their reach, so that its gradient stays. A
+guard's weight is from 0 (measured, not applied) to 1 (what it refuses whole earns the format alone).
 
 What "not scored" means is decided here, once, for every component:
   * correctness None (no tests, no verdict): it keeps its weight and pays nothing;
   * quality None: left out of numerator and denominator for the whole group, and counted;
+  * guard None: takes nothing away, and is counted;
   * a completion that overran its deadline, memory or stack, or killed its worker: 0.0, counted;
   * no paid component left in the group: total None, and the group is not trained.
 
@@ -58,6 +63,16 @@ class DomainRewards:
     """The component whose score of 1.0 means correct; None where the domain has no truth."""
     return next((c.name for c in self.components.values() if c.spec.kind == "correctness"), None)
 
+  @property
+  def guards(self) -> list[Component]:
+    """Components that pay nothing and take away."""
+    return [c for c in self.components.values() if c.spec.kind == "guard"]
+
+  @property
+  def payers(self) -> list[Component]:
+    """Components that pay; some may weigh 0."""
+    return [c for c in self.components.values() if c.spec.kind != "guard"]
+
 
 def check(rewards: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> dict[str, DomainRewards]:
   """Reads `config.rewards` and checks every name, weight and setting; builds nothing.
@@ -88,6 +103,8 @@ def _check_domain(domain: str, entries: Any, defaults: Any) -> DomainRewards:
       continue
     settings = dict(entry) if isinstance(entry, Mapping) else {}
     weight = _weight(entry, f"{place}.{name}")
+    if spec.kind == "guard" and weight > 1:
+      raise ConfigError(f"{place}.{name}.weight={weight}: {name!r} is a guard; expected a number from 0 to 1.")
     settings.pop("weight", None)
     registry.check_settings(spec, settings, f"{place}.{name}")
     components[name] = Component(
@@ -106,11 +123,12 @@ def _check_domain(domain: str, entries: Any, defaults: Any) -> DomainRewards:
     if setting != "weight":
       raise ConfigError(f"{place}.{FORMAT}.{setting}: format has no such setting. Accepted: weight.")
   default_weight = _weight(defaults.get(FORMAT), f"{place}.{FORMAT}")
-  if weight + sum(c.weight for c in components.values()) == 0:
-    raise ConfigError(f"{place}: all weights are 0, so nothing is paid; expected one above 0.")
-  return DomainRewards(
+  rewards = DomainRewards(
       format_weight=weight, default_format_weight=default_weight, components=components
   )
+  if weight + sum(c.weight for c in rewards.payers) == 0:
+    raise ConfigError(f"{place}: all weights are 0, so nothing is paid; expected one above 0.")
+  return rewards
 
 
 def _weight(entry: Any, place: str) -> float:
@@ -320,21 +338,25 @@ def _breakdown(
 ) -> RewardBreakdown:
   truth = None if _without_truth(example) else rewards.correctness
   weights = {FORMAT: rewards.format_weight}
-  weights |= {n: c.weight for n, c in rewards.components.items() if n not in left_out}
+  weights |= {c.name: c.weight for c in rewards.payers if c.name not in left_out}
   default_weights = {FORMAT: rewards.default_format_weight}
-  default_weights |= {n: c.default_weight for n, c in rewards.components.items() if n not in left_out}
-  common = dict(gate=completion.failure is None, failure=completion.failure, weights=weights)
+  default_weights |= {c.name: c.default_weight for c in rewards.payers if c.name not in left_out}
+  guards = {c.name: c.weight for c in rewards.guards}
+  common = dict(gate=completion.failure is None, failure=completion.failure, weights=weights, guards=guards)
   if completion.failure or isinstance(alone, Stopped):
     causes = (f"{alone.component}:{alone.cause}",) if isinstance(alone, Stopped) else ()
     return RewardBreakdown(
         scores={}, total=0.0, default_total=0.0, correct=False if truth else None, causes=causes, **common
     )
   scores = {**alone, **together}
+  left = guard_factor(scores, guards)
+  left_by_default = guard_factor(scores, {c.name: c.default_weight for c in rewards.guards})
   return RewardBreakdown(
       scores=scores,
-      total=_total(scores, weights, {c.name for c in rewards.components.values() if c.weight}),
+      guard_factor=left,
+      total=_total(scores, weights, left, {c.name for c in rewards.payers if c.weight}),
       default_total=_total(
-          scores, default_weights, {c.name for c in rewards.components.values() if c.default_weight}
+          scores, default_weights, left_by_default, {c.name for c in rewards.payers if c.default_weight}
       ),
       correct=None if not truth or scores[truth] is None else scores[truth] >= 1.0,
       causes=tuple(
@@ -348,14 +370,22 @@ def _without_truth(example: Example) -> bool:
   return isinstance(example.reference, UnitTests) and not example.reference.tests
 
 
+def guard_factor(scores: Mapping[str, float | None], guards: Mapping[str, float]) -> float:
+  """Returns what the guards leave of the payers' sum: the product of 1 - weight * (1 - score)."""
+  return math.prod(1 - w * (1 - (1.0 if scores[n] is None else scores[n])) for n, w in sorted(guards.items()))
+
+
 def _total(
-    scores: Mapping[str, float | None], weights: Mapping[str, float], payers: set[str]
+    scores: Mapping[str, float | None], weights: Mapping[str, float], left: float, payers: set[str]
 ) -> float | None:
-  """The weighted mean; "format" itself scores 1 behind the gate. None: all payers were left out."""
+  """The weighted mean; "format" itself scores 1 behind the gate. None: all payers were left out.
+
+  left: the guards' factor, of which the format's share takes no notice.
+  """
   if payers and not payers & set(weights):
     return None
   # Both sums in one order: rounding then never lifts a total above 1.
-  paid = sum(w * (1.0 if n == FORMAT else scores[n] or 0.0) for n, w in weights.items())
+  paid = sum(w * (1.0 if n == FORMAT else left * (scores[n] or 0.0)) for n, w in weights.items())
   offered = sum(weights.values())
   return paid / offered if offered else None
 

@@ -22,8 +22,9 @@ def measure(examples: Sequence[Example], breakdowns: Sequence[RewardBreakdown]) 
   """Returns the reward metrics of a batch of completions, by domain and overall.
 
   For every domain: `total` (what was paid), `default_total` (under the recipe's own weights),
-  `gate_pass_rate`, `accuracy` where there is a truth, each component's mean over the completions
-  it scored, and counts of gate failures by cause and of everything components count.
+  `gate_pass_rate`, `accuracy` where there is a truth, `guard_factor` (what guards left) where there
+  are guards, each component's mean over the completions it scored, and counts of gate failures by
+  cause and of everything components count.
   """
   metrics = _totals("rewards", breakdowns)
   for cause in FAILURES:
@@ -34,6 +35,8 @@ def measure(examples: Sequence[Example], breakdowns: Sequence[RewardBreakdown]) 
     metrics |= _totals(path, own)
     for failure in FAILURES:
       metrics[f"{path}/gate_failures/{failure}"] = sum(b.failure == failure for b in own)
+    guarded = [b.guard_factor for b in own if b.guards and b.scores]
+    metrics |= _mean(f"{path}/guard_factor", guarded)
     for name in sorted({name for b in own for name in b.scores}):
       metrics |= _mean(f"{path}/{name}", [b.scores.get(name) for b in own])
     for cause in sorted({cause for b in own for cause in b.causes}):

@@ -25,9 +25,11 @@ from reasoner.reporting import charts
 from reasoner.reporting import records as records_lib
 from reasoner.run import files
 from rewards import format as output_format
+from rewards import registry
 
 _TEMPLATE = pathlib.Path(__file__).with_name("report.html")
-_OF_EVERY_DOMAIN = ("total", "default_total", "gate_pass_rate", "accuracy")  # all else: components
+# Of every domain; all else are components.
+_OF_EVERY_DOMAIN = ("total", "default_total", "gate_pass_rate", "accuracy", "guard_factor")
 _SET_NOTES = {"unseen_templates": "templates never seen in training"}
 _DASH, _NBSP = "–", "\N{NO-BREAK SPACE}"
 
@@ -85,6 +87,15 @@ class Results:
       names |= set(self.measured(when, domain, "scores") or {})
     weights = {name: (section.get(name) or {}).get("weight") for name in names}
     return dict(sorted(weights.items(), key=lambda item: (-(item[1] or 0.0), item[0])))
+
+  def weakly_measured(self, domain: str) -> bool:
+    """Whether most held-out prompts of a domain have neither a truth nor a reference to compare with."""
+    own = [
+        r for r in self.after or self.before
+        if r["set"] == records_lib.HELD_OUT and r["domain"] == domain
+    ]  # fmt: skip
+    bare = [r for r in own if r["correct"] is None and not str(r.get("reference", "")).strip()]
+    return 2 * len(bare) > len(own)
 
   def repriced(self, domain: str) -> bool:
     """Whether the run paid this domain otherwise than the default weights would have."""
@@ -498,6 +509,7 @@ def _disco_section(results: Results) -> str:
 
 def _components_section(results: Results) -> str:
   panels = []
+  guards = {spec.name for spec in registry.specs() if spec.kind == "guard"}
   for domain in results.domains:
     components = results.components(domain)
     if not components:
@@ -512,18 +524,22 @@ def _components_section(results: Results) -> str:
         line = charts.Line(steps=steps, values=values, colour=colours[name], style=style, dots=False)
         lines.append(line)
       scores = [(results.measured(when, domain, "scores") or {}).get(name) for when in ("before", "after")]
-      paid = {None: _DASH, 0.0: "measured, not paid"}.get(weight, f"{weight}")
+      idle = "measured, not applied" if name in guards else "measured, not paid"
+      paid = {None: _DASH, 0.0: idle}.get(weight, f"guard, {weight}" if name in guards else f"{weight}")
       rows.append([_key(colours[name], _escape(name), style), paid, _change(*scores, ".2f")])
     table = _table(("component", "weight", "held out"), rows)
     weight = (results.config.get("rewards", {}).get(domain, {}).get("format") or {}).get("weight")
     title = f"<b>{_domain(results, domain)}</b> <small>format weighs {_number(weight, 'g')}</small>"
+    if results.weakly_measured(domain):
+      title += " <small><b>weakly measured</b>: most held-out prompts have no reference</small>"
     painter = functools.partial(charts.curves, lines=lines, last=results.last_step, low=0.0, high=1.0)
     chart = charts.svg(charts.panel(painter), f"{domain}: components by step") if lines else ""
     panels.append(f"<figure><figcaption>{title}</figcaption>{chart}{table}</figure>")
   if not panels:
     return ""
   return f"""<p>Means over completions of valid format; lines by step of training, numbers on the held-out
-prompts. A component of weight 0 is drawn dashed: it is measured, not paid.</p>
+prompts. A component of weight 0 is drawn dashed: it is measured, not paid. A guard pays nothing: below
+1 it takes away from what the others pay.</p>
 {_grid(panels)}"""
 
 

@@ -320,7 +320,7 @@ def _warnings(domains: Mapping[str, scorer.DomainRewards]) -> list[str]:
   return [
       f"domain {name!r} pays for the format alone: nothing in its answers is rewarded."
       for name, rewards in sorted(domains.items())
-      if not any(component.weight for component in rewards.components.values())
+      if not any(component.weight for component in rewards.payers)
   ]
 
 

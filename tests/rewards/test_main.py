@@ -28,6 +28,10 @@ def same(completion, example, *, case: bool = True):
 def brevity(completion, example):
   return None if completion.answer == "unmeasured" else 1 / len(completion.answer.split())
 
+@register("calm", kind="guard")
+def calm(completion, example):
+  return 1.0 - 0.5 * completion.answer.endswith("!")
+
 @register("share", kind="quality", scope="group")
 def share(completions, examples):
   return [None if c is None else 1 / len(completions) for c in completions]
@@ -40,7 +44,7 @@ def get_config(variant="plain"):
   config = ml_collections.ConfigDict()
   config.plugins = ({plugin!r},)
   config.rewards = dict(
-      riddles=dict(format=dict(weight=0.2), same=dict(weight=0.8), brevity=dict(weight=0.0), share=None))
+      riddles=dict(format=dict(weight=0.2), same=dict(weight=0.8), brevity=dict(weight=0.0), share=None, calm=None))
   if variant == "grouped":
     config.rewards.riddles.share = dict(weight=1.0)
   config.scoring = dict(num_workers=1, completion_timeout_seconds=5.0)
@@ -195,6 +199,13 @@ def test_explain_shows_gate_reasons_weights_and_the_sum(tmp_path, recipe, capsys
   assert "total = 0.700 / 2 = 0.350 Not correct." in text
   assert explain(tmp_path, recipe, capsys, rows)[1].startswith("first (riddles)")
   assert explain(tmp_path, recipe, capsys, rows, "--line", "2")[1].startswith("second (riddles)")
+
+
+def test_explain_shows_what_guards_left(tmp_path, recipe, capsys):
+  rows = [row("<reasoning>r</reasoning><answer>river !</answer>", answer="river !")]
+  _, text = explain(tmp_path, recipe, capsys, rows, "--config.rewards.riddles.calm.weight=0.5")
+  assert "calm 0.500 0.5 x 0.750" in text
+  assert "total = (0.2 + 0.750 x 0.800) / 1 = 0.800 Correct." in text
 
 
 def test_explain_says_why_the_gate_refuses_and_what_was_not_scored(tmp_path, recipe, capsys):

@@ -18,9 +18,10 @@ from rewards.scorer import Stopped
 
 @pytest.fixture(autouse=True)
 def components():
-  """truth, value and other say what the answer tells them to: `truth=1 value=0.5 other=none`."""
+  """Each says what the answer tells it to: `truth=1 value=0.5 other=none`, 1 where it says nothing."""
+  kinds = {"truth": "correctness", "value": "quality", "other": "quality", "watch": "guard", "ward": "guard"}
   with registry.temporary():
-    for name, kind in (("truth", "correctness"), ("value", "quality"), ("other", "quality")):
+    for name, kind in kinds.items():
       _register(name, kind)
     yield
 
@@ -57,6 +58,45 @@ def test_the_total_is_the_weighted_mean_behind_the_gate():
 def test_a_wrong_answer_in_the_right_format_keeps_the_formats_share():
   (breakdown,) = score(rewards(truth=0.8), "truth=0")
   assert breakdown.total == pytest.approx(0.2) and breakdown.correct is False
+
+
+def test_guards_take_away_from_what_the_others_pay_and_leave_the_formats_share():
+  (breakdown,) = score(rewards(truth=0.8, value=0.4, watch=0.5, ward=1.0), "truth=1 value=0.5 watch=0.6 ward=0.75")
+  # (1 - 0.5 * 0.4) * (1 - 1 * 0.25) = 0.8 * 0.75 = 0.6; (0.2 + 0.6 * (0.8 + 0.2)) / 1.4 = 0.8 / 1.4
+  assert breakdown.guard_factor == pytest.approx(0.6)
+  assert breakdown.total == breakdown.default_total == pytest.approx(0.8 / 1.4)
+  assert breakdown.weights == {"format": 0.2, "truth": 0.8, "value": 0.4}
+  assert breakdown.guards == {"watch": 0.5, "ward": 1.0}
+  assert breakdown.correct is True
+
+
+def test_what_a_guard_of_weight_one_refuses_whole_earns_the_format_alone():
+  assert score(rewards(value=0.8, watch=1.0), "value=1 watch=0")[0].total == pytest.approx(0.2)
+
+
+def test_a_guard_of_weight_zero_is_measured_and_not_applied():
+  (breakdown,) = score(rewards(value=0.8, watch=0.0), "watch=0", defaults=rewards(value=0.8, watch=0.5))
+  assert breakdown.total == breakdown.guard_factor == 1.0 and breakdown.scores["watch"] == 0.0
+  assert breakdown.default_total == pytest.approx(0.2 + 0.5 * 0.8)  # the recipe's own guards
+
+
+def test_a_guard_that_is_none_takes_nothing_away_and_is_counted():
+  first, second = score(rewards(value=0.8, watch=1.0), "watch=none", "watch=0.5", groups=[3, 3])
+  assert first.total == 1.0 and first.causes == ("watch:not_scored",)
+  assert second.total == pytest.approx(0.2 + 0.5 * 0.8) and second.guards == {"watch": 1.0}
+
+
+def test_guards_are_no_payers():
+  assert [b.total for b in score(rewards(watch=1.0), "watch=0", "no tags")] == [1.0, 0.0]
+  (breakdown,) = score(rewards(value=0.8, watch=1.0), "value=none watch=1")
+  assert breakdown.total is None
+  with pytest.raises(ConfigError, match="config.rewards.any: all weights are 0"):
+    check(rewards(format=0.0, value=0.0, watch=1.0))
+
+
+def test_a_refused_completion_has_no_guards_to_fear():
+  (breakdown,) = score(rewards(value=0.8, watch=1.0), "no tags")
+  assert (breakdown.total, breakdown.guard_factor, breakdown.scores) == (0.0, 1.0, {})
 
 
 def test_only_a_score_of_one_is_correct():
@@ -224,6 +264,7 @@ def test_heavy_state_is_built_once_for_all_domains_with_the_same_settings():
         (rewards(truth=float("inf")), "config.rewards.any.truth.weight=inf"),
         (rewards(truth="much"), "config.rewards.any.truth.weight='much'"),
         (rewards(truth=True), "config.rewards.any.truth.weight=True"),
+        (rewards(watch=1.5), "config.rewards.any.watch.weight=1.5: 'watch' is a guard; expected a number from 0 to 1"),
         (rewards(format=0.0, truth=0.0), "config.rewards.any: all weights are 0"),
         ({"any": {"truth": {"weight": 1.0}}}, "config.rewards.any.format.weight=None"),
         ({"any": {"format": {"weight": 1.0, "wieght": 1.0}}}, "config.rewards.any.format.wieght"),

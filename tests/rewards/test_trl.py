@@ -22,6 +22,10 @@ def asked(completion, example):
   """1.0 when the answer repeats the prompt."""
   return None if completion.answer == "unmeasured" else float(completion.answer == example.prompt)
 
+@register("calm", kind="guard")
+def calm(completion, example):
+  return float(not completion.answer.endswith("!"))
+
 @register("share", kind="quality", scope="group")
 def share(completions, examples):
   return [None if c is None else 1 / len(completions) for c in completions]
@@ -91,6 +95,11 @@ def test_neighbours_with_the_same_row_are_a_group(as_trl):
   reward = as_trl({"riddles": {"format": {"weight": 0.0}, "share": {"weight": 1.0}}})
   totals = reward(["p", "p", "q", "q", "q", "r"], [render("r", "a")] * 6, answer=["x"] * 6)
   assert totals == pytest.approx([1 / 2, 1 / 2, 1 / 3, 1 / 3, 1 / 3, 1])
+
+
+def test_guards_take_their_part(as_trl):
+  reward = as_trl({"riddles": {**TRUTH, "calm": {"weight": 0.5}}})
+  assert reward(["p"] * 2, [render("r", "river!"), render("r", "river")], answer=["river!", "river"]) == [0.6, 1.0]
 
 
 def test_a_total_that_is_none_stays_none(as_trl):

@@ -40,6 +40,19 @@ def test_means_are_by_domain_and_absent_where_nothing_was_measured():
   assert measured["rewards/total"] == 0.5
 
 
+def test_the_guards_factor_is_measured_where_there_are_guards():
+  guarded = lambda factor, failure=None: RewardBreakdown(
+      gate=failure is None, failure=failure, scores={} if failure else {"watch": factor}, weights={},
+      guards={"watch": 1.0}, guard_factor=1.0 if failure else factor, total=0.5, default_total=0.5, correct=None,
+  )
+  measured = metrics.measure(
+      [example("poems")] * 3 + [example("math")],
+      [guarded(0.25), guarded(0.75), guarded(1.0, failure="missing"), breakdown(1.0, math_answer=1.0)],
+  )
+  assert measured["rewards/poems/guard_factor"] == 0.5  # over the completions that guards saw
+  assert "rewards/math/guard_factor" not in measured
+
+
 def test_the_log_holds_each_step_once_after_a_resume(tmp_path):
   log = metrics.Log(tmp_path, 0)
   for step in range(4):

@@ -12,6 +12,7 @@ import pytest
 
 from reasoner.reporting import report
 from reasoner.run import files
+from rewards import registry
 
 RIGHT = "<reasoning>3 and 4 is 7.</reasoning>\n<answer>7</answer>"
 
@@ -184,6 +185,27 @@ def test_a_component_of_weight_zero_is_drawn_and_marked(run):
   rows = [words(row) for row in re.findall(r"<tr>.*?</tr>", section)]
   assert rows[1:] == ["rhyme0.3–", "metermeasured, not paid–"]
   assert section.count("stroke-dasharray") == 1
+
+
+def test_a_guard_is_marked_as_one(run):
+  with registry.temporary():
+    for name in ("rhyme", "meter"):
+      registry.register(name, kind="guard")(lambda completion, example: 1.0)
+    page = run(metrics=[step(0, "poems", **{"rewards/poems/meter": 0.5, "rewards/poems/guard_factor": 0.5})])
+  section = page.split('id="reward-components"')[1].split("</section>")[0]
+  rows = [words(row) for row in re.findall(r"<tr>.*?</tr>", section)]
+  assert rows[1:] == ["rhymeguard, 0.3–", "metermeasured, not applied–"]
+
+
+def test_a_domain_without_references_is_called_weakly_measured(run):
+  bare = [{**record(uid, domain="poems", correct=None), "reference": ""} for uid in "ab"]
+  full = record("c", domain="poems", correct=None)
+  metrics = [step(0, "poems", **{"rewards/poems/rhyme": 0.5})]
+  assert found(words(run(after=[*bare, full], metrics=metrics)), "weakly measured")
+  assert not found(words(run(after=[bare[0], full, {**full, "uid": "d"}], metrics=metrics)), "weakly measured")
+  # Where there is a truth there is a verdict, whatever the reference's text.
+  verdict = {**record("v"), "reference": ""}
+  assert not found(words(run(after=[verdict], metrics=[step(0)])), "weakly measured")
 
 
 def test_an_optional_component_that_was_not_built_is_not_listed(run):
