@@ -2,9 +2,11 @@
 
 One record, a line of `evaluation_before.jsonl`:
 
-  {"set": "held_out", "domain": "math", "uid": "gsm8k/main/test/4", "prompt": "...",
-   "completion": "<reasoning>...", "gate": true, "failure": null, "correct": false, "total": 0.2,
-   "scores": {"math_answer": 0.0}, "tokens": 61, "truncated": false, ...}
+  {"set": "held_out", "domain": "math", "uid": "gsm8k/main/test/4", "prompt": "...", "reference": "5",
+   "reference_label": null, "completion": "<reasoning>...", "gate": true, "failure": null,
+   "correct": false, "total": 0.2, "scores": {"math_answer": 0.0}, "tokens": 61, "truncated": false, ...}
+
+`reference_label` is the letter of a multiple choice's right option.
 
 An accuracy claim that is really a format claim cannot hide here: `accuracy` counts a completion
 without valid format as wrong, `accuracy_given_format` counts valid ones alone.
@@ -48,6 +50,7 @@ def evaluate(policy, service, sets: Mapping[str, Sequence[Example]], render, sam
           "uid": example.uid,
           "prompt": example.prompt,
           "reference": example.reference.text,
+          "reference_label": getattr(example.reference, "label", None),
           "completion": rollout.texts[i],
           "tokens": int(rollout.lengths[i]),
           "truncated": bool(rollout.truncated[i]),

@@ -459,8 +459,7 @@ def learning_rate_schedule(config: Mapping[str, Any], updates: int) -> optax.Sch
 
 def finish(run: assemble.Run, policy: grpo.Policy, clock: progress.Clock, prompts: Mapping[str, int]) -> None:
   """Writes summary.json and the report: the run is then complete."""
-  before = records_lib.summarize(files.read_lines(run.workdir / BEFORE))
-  after = records_lib.summarize(files.read_lines(run.workdir / AFTER))
+  before, after = (files.read_lines(run.workdir / name) for name in (BEFORE, AFTER))
   seconds = clock.seconds()
   summary = {
       "config_hash": run.config_hash,
@@ -471,28 +470,8 @@ def finish(run: assemble.Run, policy: grpo.Policy, clock: progress.Clock, prompt
       "adapter_sha256": checkpoints.sha256(checkpoints.arrays_of(policy.actor, nnx.LoRAParam)),
       "environment": environment.recorded(run.workdir),
       "prompts": dict(prompts),
-      "domains": {
-          name: {
-              "n": before[name]["n"],
-              **{
-                  f"{field}_{when}": table[name][source]
-                  for field, source in _SUMMARY_FIELDS.items()
-                  for when, table in (("before", before), ("after", after))
-              },
-          }
-          for name in before
-          if name != "all"
-      },
+      "domains": records_lib.summary_by_domain(before, after),
   }
   report.write(run.workdir, summary, run.config)
   files.write_json(run.workdir / SUMMARY, summary)
   print(f"Report: {run.workdir / 'report.html'}")
-
-
-_SUMMARY_FIELDS = {
-    "format": "format",
-    "accuracy": "accuracy",
-    "accuracy_given_format": "accuracy_given_format",
-    "n_valid": "n_valid",
-    "reward": "reward",
-}

@@ -4,13 +4,17 @@
 ones alone: an accuracy claim that is really a format claim cannot hide here.
 """
 
+import collections
 from collections.abc import Mapping, Sequence
 import math
+import re
 from typing import Any
 
 from rewards import format as output_format
+from rewards.measures import text as text_lib
 
 HELD_OUT = "held_out"
+_IN_SUMMARY = ("format", "accuracy", "accuracy_given_format", "n_valid", "reward", "style")
 
 
 def as_record(breakdown) -> dict[str, Any]:
@@ -23,8 +27,7 @@ def summarize(records: Sequence[Mapping[str, Any]], name: str = HELD_OUT) -> dic
 
   Per domain: n, n_valid, format, accuracy and accuracy_given_format with 95 % Wilson intervals
   (None where there is no truth), reward as paid and under the default weights, scores (mean by
-  component), mean words of reasoning and answer of valid completions, tokens, truncated, failures
-  by cause.
+  component), tokens, truncated, failures by cause, and `style`.
   """
   own = [record for record in records if record["set"] == name]
   domains = sorted({record["domain"] for record in own})
@@ -37,7 +40,6 @@ def _statistics(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
   judged = [r for r in records if r["correct"] is not None]
   judged_valid = [r for r in judged if r["gate"]]
   components = sorted({name for r in valid for name in r["scores"]})
-  completions = [output_format.parse(r["completion"]) for r in valid]
   return {
       "n": len(records),
       "n_valid": len(valid),
@@ -57,15 +59,71 @@ def _statistics(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
           name: _rate([r["scores"][name] for r in valid if r["scores"].get(name) is not None])
           for name in components
       },
-      "reasoning_words": _rate([len(c.reasoning.split()) for c in completions]),
-      "answer_words": _rate([len(c.answer.split()) for c in completions]),
       "tokens": _rate([r["tokens"] for r in records]),
       "truncated": _rate([r["truncated"] for r in records]),
       "failures": {
           cause: sum(r["failure"] == cause for r in records)
           for cause in sorted({r["failure"] for r in records if r["failure"]})
       },
+      "style": style([r["completion"] for r in valid]),
   }
+
+
+_LIST_ITEM = re.compile(r"^\s*(?:[-*•–]|\(?(?:\d{1,2}|[a-zA-Z])[.)])\s+\S", re.MULTILINE)
+_CODE = re.compile(
+    r"```|^\s*(?:def \w+\(.*\).*:|class \w+.*:\s*$|import [\w.]+(?: as \w+)?\s*$|from [\w.]+ import \w)",
+    re.MULTILINE,
+)
+_EQUATION = re.compile(r"\d[)\]}%$\s]*=(?!=)|(?<![=<>!:])=[\s$\\({\[+-]*\d")
+_CONNECTIVE = re.compile(
+    r"\b(?:because|since|so|therefore|thus|hence|consequently|however|although|whereas|unless|otherwise)\b",
+    re.IGNORECASE,
+)
+
+
+def style(completions: Sequence[str]) -> dict[str, float | None]:
+  """Returns how completions of valid format are written: means and shares over `n` of them.
+
+  reasoning_words, answer_words: separated by white space. reasoning_sentences: ended by a full stop,
+  question or exclamation mark or a line break. Shares from 0 to 1: `lists` have two or more lines
+  that begin with a bullet, or a number or letter and a dot or bracket; `code` a fence, or a line that
+  begins a Python function, class or import; both anywhere between the tags. `equations` have an equals sign
+  beside a number in the reasoning, `connectives` a word in it that joins a thought to another (so, because,
+  therefore, since, thus, hence, consequently, however, although, whereas, unless, otherwise). All are
+  None for n = 0.
+  """
+  parsed = [output_format.parse(completion) for completion in completions]
+  reasonings, answers = [c.reasoning for c in parsed], [c.answer for c in parsed]
+  lists = [any(len(_LIST_ITEM.findall(part)) > 1 for part in (c.reasoning, c.answer)) for c in parsed]
+  return {
+      "n": len(parsed),
+      "reasoning_words": _rate([len(reasoning.split()) for reasoning in reasonings]),
+      "answer_words": _rate([len(answer.split()) for answer in answers]),
+      "reasoning_sentences": _rate([len(text_lib.read(reasoning).sentences) for reasoning in reasonings]),
+      "lists": _rate(lists),
+      "code": _rate([bool(_CODE.search(c.reasoning) or _CODE.search(c.answer)) for c in parsed]),
+      "equations": _rate([bool(_EQUATION.search(reasoning)) for reasoning in reasonings]),
+      "connectives": _rate([bool(_CONNECTIVE.search(reasoning)) for reasoning in reasonings]),
+  }
+
+
+def summary_by_domain(
+    before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+  """Returns by domain what `summary.json` says of the held-out records before and after."""
+  tables = {"before": summarize(before), "after": summarize(after)}
+  constant = best_constant_answer(after)
+  return {
+      domain: {
+          "n": row["n"],
+          "best_constant_answer": constant.get(domain),
+          **{
+              f"{field}_{when}": table[domain][field]
+              for field in _IN_SUMMARY for when, table in tables.items()
+          },
+      }
+      for domain, row in tables["before"].items() if domain != "all"
+  }  # fmt: skip
 
 
 def table(
@@ -130,9 +188,15 @@ def wilson(successes: int, n: int) -> tuple[float, float] | None:
 
 
 def best_constant_answer(records: Sequence[Mapping[str, Any]], name: str = HELD_OUT) -> dict[str, float]:
-  """Returns by domain the accuracy that the most frequent reference, always given, would reach."""
+  """Returns by domain the accuracy that one answer, always given, would reach.
+
+  The most frequent reference or, where questions have options, the most frequent letter of a right one.
+  """
+  own = [r for r in records if r["set"] == name]
   best = {}
-  for domain in sorted({r["domain"] for r in records if r["set"] == name and r["correct"] is not None}):
-    texts = [r["reference"] for r in records if r["set"] == name and r["domain"] == domain]
-    best[domain] = max(texts.count(text) for text in set(texts)) / len(texts)
+  for domain in sorted({r["domain"] for r in own if r["correct"] is not None}):
+    rows = [r for r in own if r["domain"] == domain]
+    texts = collections.Counter(r["reference"] for r in rows)
+    labels = collections.Counter(r["reference_label"] for r in rows if r.get("reference_label"))
+    best[domain] = max([*texts.values(), *labels.values()]) / len(rows)
   return best

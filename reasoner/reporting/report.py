@@ -446,7 +446,6 @@ def _statistics_table(results: Results, name: str) -> str:
         given,
         reward,
         change("tokens", ".0f"),
-        change("reasoning_words", ".0f") + f"<small>{change('answer_words', '.0f')}</small>",
         change("truncated"),
     ])
   return _table(_COLUMNS, rows)
@@ -454,7 +453,7 @@ def _statistics_table(results: Results, name: str) -> str:
 
 _COLUMNS = (
     "domain", "n", "valid format", "accuracy", "best constant answer", "accuracy given valid format",
-    "mean reward", "tokens", "words of reasoning and answer", "truncated",
+    "mean reward", "tokens", "truncated",
 )  # fmt: skip
 
 

@@ -48,8 +48,16 @@ class Progress:
       self._printed = now
       pace = (now - self._began) / (step - self._start)
       text = "  ".join(f"{name} {value:.3f}" for name, value in shown.items())
-      left = time.strftime("%H:%M:%S", time.gmtime(pace * (self._total - step)))
+      left = duration(pace * (self._total - step))
       print(f"{self._name} {step}/{self._total}  {text}  {pace:.2f} s/step  {left} left", flush=True)
+
+
+def duration(seconds: float) -> str:
+  """Returns a time as people read it: "02:03:04", and "1 d 02:03:04" beyond a day."""
+  minutes, second = divmod(round(seconds), 60)
+  hours, minute = divmod(minutes, 60)
+  days, hour = divmod(hours, 24)
+  return f"{days} d " * (days > 0) + f"{hour:02}:{minute:02}:{second:02}"
 
 
 class Stopwatch:

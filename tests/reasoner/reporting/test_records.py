@@ -3,13 +3,15 @@
 import pytest
 
 from reasoner.reporting import records as records_lib
+from rewards import format as output_format
 
 
-def record(domain="math", gate=True, correct=True, total=1.0, set_name="held_out", reference="7", **scores):
+def record(domain="math", gate=True, correct=True, total=1.0, set_name="held_out", reference="7",
+           reference_label=None, **scores):
   return {
       "set": set_name, "domain": domain, "gate": gate, "failure": None if gate else "missing",
       "correct": correct, "total": total, "default_total": total, "scores": scores, "tokens": 10,
-      "truncated": False, "reference": reference,
+      "truncated": False, "reference": reference, "reference_label": reference_label,
       "completion": "<reasoning>3 and 4 is 7.</reasoning><answer>7</answer>" if gate else "seven",
   }
 
@@ -51,10 +53,56 @@ def test_the_best_constant_answer_is_the_most_frequent_reference():
   assert records_lib.best_constant_answer(records) == {"logic": pytest.approx(2 / 3)}
 
 
+def test_the_best_constant_answer_of_a_multiple_choice_is_a_letter_where_texts_differ():
+  rows = [record(domain="science", reference=text, reference_label=label)
+          for text, label in (("oxygen", "B"), ("iron", "B"), ("oxygen", "A"), ("salt", "B"), ("lead", "D"))]
+  assert records_lib.best_constant_answer(rows) == {"science": 0.6}  # "B", not "oxygen"
+  rows = [record(domain="science", reference="oxygen", reference_label=label) for label in "ABCD"]
+  assert records_lib.best_constant_answer(rows) == {"science": 1.0}
+
+
 def test_mean_lengths_are_words_of_valid_completions():
-  row = records_lib.summarize([record(), record(gate=False, correct=False)])["math"]
-  assert (row["reasoning_words"], row["answer_words"]) == (5.0, 1.0)
-  assert records_lib.summarize([record(gate=False, correct=False)])["math"]["answer_words"] is None
+  style = records_lib.summarize([record(), record(gate=False, correct=False)])["math"]["style"]
+  assert (style["reasoning_words"], style["answer_words"]) == (5.0, 1.0)
+  assert style["n"] == 1 and style["reasoning_sentences"] == 1.0
+  style = records_lib.summarize([record(gate=False, correct=False)])["math"]["style"]
+  assert style.pop("n") == 0 and set(style.values()) == {None}
+
+
+@pytest.mark.parametrize("reasoning, answer, marks", [
+    ("Tom has 3 apples and buys 4, so 3 + 4 = 7.", "7", {"equations", "connectives"}),
+    ("Then x = 5 follows.", "5", {"equations"}),
+    ("Because it rains. However,\nit stops.", "no", {"connectives"}),
+    ("Some sobriety, sincerely.", "Sofia", set()),  # whole words alone
+    ("Two parts:\n- red\n- blue", "red", {"lists"}),
+    ("Think.", "1. a walk\n2. a swim", {"lists"}),
+    ("Think.", "- one thing", set()),
+    ("The year was 1990. It rained.", "A. oxygen", set()),
+    ("It adds three.", "def f(x):\n  return x + 3", {"code"}),
+    ("It adds three.", "```\nprint(3)\n```", {"code"}),
+    ("It compares: x == 3, x >= 4, f(a=b).", "import duties rose", set()),
+])
+def test_style_is_read_off_the_completion(reasoning, answer, marks):
+  style = records_lib.style([output_format.render(reasoning, answer)])
+  assert {name for name in ("lists", "code", "equations", "connectives") if style[name] == 1.0} == marks
+  assert all(style[name] in (0.0, 1.0) for name in ("lists", "code", "equations", "connectives"))
+
+
+def test_style_is_a_mean_over_completions():
+  texts = [output_format.render(r, "7") for r in ("One. Two! Three?", "So 1 = 1.")]
+  style = records_lib.style(texts)
+  assert style["reasoning_sentences"] == 2.0 and style["connectives"] == 0.5 and style["equations"] == 0.5
+
+
+def test_the_summary_holds_each_domain_before_and_after_and_what_a_constant_answer_reaches():
+  rows = records_lib.summary_by_domain(
+      [record(gate=False, correct=False, total=0.0), record(domain="poems", correct=None)],
+      [record(), record(domain="poems", correct=None)],
+  )
+  assert list(rows) == ["math", "poems"]
+  assert (rows["math"]["format_before"], rows["math"]["format_after"]) == (0.0, 1.0)
+  assert (rows["math"]["best_constant_answer"], rows["poems"]["best_constant_answer"]) == (1.0, None)
+  assert rows["math"]["style_before"]["n"] == 0 and rows["math"]["style_after"]["reasoning_words"] == 5.0
 
 
 def test_the_table_shows_each_domain_with_its_interval_and_the_union_last():
