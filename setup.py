@@ -13,7 +13,11 @@ setuptools.setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=setuptools.find_packages(include=["reasoner*", "rewards*", "experiments*"]),
-    package_data={"rewards.measures": ["*.npz"], "reasoner.reporting": ["*.html"]},
+    package_data={
+        "rewards.attacks": ["*.html"],
+        "rewards.measures": ["*.npz"],
+        "reasoner.reporting": ["*.html"],
+    },
     install_requires=[
         "absl-py",
         "datasets",

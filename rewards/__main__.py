@@ -3,6 +3,7 @@ r"""Rewards from the command line, without JAX.
   python -m rewards list                                               what is registered
   python -m rewards score --input rows.jsonl --output scored.jsonl     thousands of completions
   python -m rewards explain --input rows.jsonl --line 3                why one got what it got
+  python -m rewards attack --input rows.jsonl --budget 300             worthless text that is paid
   python -m rewards bench                                              rewards/s and latency
 
 Rows are pool rows with a `completion`, as one real input of `score`:
@@ -24,6 +25,7 @@ import pathlib
 import sys
 from typing import Any
 
+from rewards import attack
 from rewards import benchmark
 from rewards import recipes
 from rewards import registry
@@ -65,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.error(f"unknown argument {unknown[0]!r}; see python -m rewards {options.name} --help")
   options.overrides = overrides
   try:
-    options.run(options)
+    return options.run(options) or 0
   except ConfigError as error:
     print(f"error: {error}", file=sys.stderr)
     return 2
@@ -81,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
       formatter_class=argparse.RawDescriptionHelpFormatter,
       allow_abbrev=False,
   )
-  commands = parser.add_subparsers(dest="name", required=True, metavar="list|score|explain|bench")
+  commands = parser.add_subparsers(dest="name", required=True, metavar="list|score|explain|attack|bench")
 
   def command(name, run, help_text, recipe=True):
     added = commands.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)
@@ -111,6 +113,19 @@ def _parser() -> argparse.ArgumentParser:
   which = added.add_mutually_exclusive_group()
   which.add_argument("--line", type=int, help="line of the file, from 1 (default: the first row)")
   which.add_argument("--uid")
+
+  added = command("attack", _attack, "Searches for worthless text that the recipe's rewards pay.")
+  added.add_argument("--input", required=True, metavar="PATH", help="pool rows, with completions or without")
+  added.add_argument("--domain", action="append", help="may be repeated (default: all of the input)")
+  added.add_argument("--budget", type=int, default=300, help="texts tried on each row (default: 300)")
+  added.add_argument("--seed", type=int, default=0)
+  added.add_argument("--output", metavar="PATH", help="the report as HTML")
+  added.add_argument(
+      "--fail-above",
+      type=float,
+      metavar="RATIO",
+      help="exit status 1 where worthless text is paid more than this share of the rows' own",
+  )
 
   added = command("bench", _bench, "Measures rewards per second and latency by domain.")
   added.add_argument(
@@ -341,6 +356,35 @@ def _print_breakdown(example: Example, breakdown: RewardBreakdown) -> None:
 def _verdict(breakdown: RewardBreakdown) -> str:
   verdicts = {True: " Correct.", False: " Not correct.", None: " No verdict on correctness."}
   return verdicts[breakdown.correct]
+
+
+# ---- attack ----
+
+
+def _attack(options: argparse.Namespace) -> int:
+  if options.budget < 1:
+    raise ConfigError(f"--budget {options.budget}: expected 1 or more.")
+  if options.output and not pathlib.Path(options.output).absolute().parent.is_dir():
+    raise ConfigError(f"--output {options.output}: expected a file in a directory that exists.")
+  rows = []
+  for place, raw in read_rows(options.input):
+    example = example_from_row({k: v for k, v in raw.items() if k not in _OWN_FIELDS}, place)
+    if options.domain and example.domain not in options.domain:
+      continue
+    own = attack.own_text(example, raw)
+    if own is None:
+      raise RowError(f"{place} has neither a completion nor a reference: nothing to attack.")
+    rows.append((place, attack.Row(example=example, own=own)))
+  if not rows:
+    raise ConfigError(f"--input {options.input} has no row of {', '.join(options.domain or ['any domain'])}.")
+  with _service(options) as service:
+    _check_domains(service, [(place, {}, row.example, 0) for place, row in rows])
+    outcomes = attack.run(service, [row for _, row in rows], budget=options.budget, seed=options.seed)
+  print("\n".join(attack.report(outcomes)))
+  if options.output:
+    settings = dict(config=options.config, input=options.input, budget=options.budget, seed=options.seed)
+    pathlib.Path(options.output).write_text(attack.page(outcomes, settings), encoding="utf-8")
+  return int(options.fail_above is not None and attack.worst_ratio(outcomes) > options.fail_above)
 
 
 # ---- bench ----

@@ -56,10 +56,10 @@ FLOORS = {
     "rewards": (
         {"errors", "schema", "format", "registry"},
         {"measures", "reading", "sandbox"},
-        {"domains"},
+        {"attacks", "domains"},
         {"scorer"},
         {"service"},
-        {"__init__", "__main__", "benchmark", "recipes", "rows", "trl"},
+        {"__init__", "__main__", "attack", "benchmark", "recipes", "rows", "trl"},
     ),
     "reasoner": (
         {"data"},
