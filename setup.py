@@ -16,7 +16,7 @@ setuptools.setup(
     package_data={
         "rewards.attacks": ["*.html"],
         "rewards.measures": ["*.npz"],
-        "reasoner.reporting": ["*.html"],
+        "reasoner.reporting": ["*.css", "*.html"],
     },
     install_requires=[
         "absl-py",

@@ -66,17 +66,21 @@ def run(tmp_path):
 
 
 class Reader(html.parser.HTMLParser):
-  """Collects tags and text, and finds tags that do not close in order."""
+  """Collects tags, text and the cells of tables by row, and finds tags that do not close in order."""
 
   VOID = {"meta", "link", "br", "img", "input", "hr"}
 
   def __init__(self, page):
     super().__init__()
-    self.open, self.tags, self.crossed, self.text = [], [], [], ""
+    self.open, self.tags, self.crossed, self.text, self.rows = [], [], [], "", []
     self.feed(page)
 
   def handle_starttag(self, tag, attributes):
     self.tags.append((tag, dict(attributes)))
+    if tag == "tr":
+      self.rows.append([])
+    elif tag in ("th", "td"):
+      self.rows[-1].append("")
     if tag not in self.VOID:
       self.open.append(tag)
 
@@ -89,6 +93,8 @@ class Reader(html.parser.HTMLParser):
 
   def handle_data(self, data):
     self.text += data
+    if "th" in self.open or "td" in self.open:
+      self.rows[-1][-1] = re.sub(r"\s+", " ", self.rows[-1][-1] + data)
 
 
 def words(page):
@@ -122,7 +128,7 @@ def test_a_run_leaves_a_page_that_needs_nothing_else_and_three_pictures(tmp_path
   assert not found(page, "http") and not found(page.split("</style>")[1], "$")
   assert {tag for tag, _ in reader.tags}.isdisjoint({"script", "link", "img", "iframe"})
   links = {a.get("href") for tag, a in reader.tags if tag == "a"}
-  assert links <= {f"#{a['id']}" for tag, a in reader.tags if tag == "section"} and len(links) == 9
+  assert links <= {f"#{a['id']}" for tag, a in reader.tags if tag == "section"} and len(links) == 10
   for name in ("results.png", "curves.png", "disco.png"):
     assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 
@@ -160,14 +166,34 @@ def test_the_table_shows_accuracy_beside_accuracy_given_format_and_the_best_cons
       before=[wrong("a"), wrong("b")],
       after=[wrong("a"), {**record("b"), "reference": "8"}],
   )
-  row = re.search(r"<tr><th scope=row>[^\n]*?math</th>.*?</tr>", page)[0]
-  cells = [words(cell) for cell in re.findall(r"<td>(.*?)</td>", row)]
+  cells = next(row for row in Reader(page).rows if row[0] == "math")[1:]
   # n; format; accuracy; the more frequent of two references; given format; reward.
   assert cells[0] == "2"
   assert cells[1].startswith("0.0 → 50.0 %") and cells[2].startswith("0.0 → 50.0 %")
   assert cells[3] == "50.0 %"
   assert cells[4].startswith("– → 100.0 %") and cells[4].endswith("n 0 → 1")
   assert cells[5] == "0.000 → 0.500"
+
+
+def test_the_style_of_each_domain_stands_before_and_after(run):
+  listed = "<reasoning>So 1 + 2 = 3. Done.</reasoning>\n<answer>- red\n- blue</answer>"
+  page = run(before=[wrong("a"), record("b")], after=[record("a"), record("b", text=listed)])
+  section = page.split('id="how-it-writes"')[1].split("</section>")[0]
+  head, row, union = Reader(section).rows
+  # n, words and sentences of reasoning, words of answer, lists, code, equations, connectives.
+  measured = ["1 → 2", "5.0 → 6.0", "1.0 → 1.5", "1.0 → 2.5", "0 → 50 %", "0 → 0 %", "0 → 50 %", "0 → 50 %"]
+  assert row == ["math", *measured]
+  assert union == ["all", *row[1:]] and len(head) == len(row)
+
+
+def test_each_chart_says_what_a_bad_one_looks_like(run):
+  values = {"train/kl": 0.1, "tokens_per_second": 9.0, "rewards/math/math_answer": 0.5}
+  metrics = [step(k, **values) for k in range(3)]
+  shares = {"domain": "math", "rows": 9, "natural_share": 1.0, "disco_share": 1.0, "draws": 3, "epochs": 0.33}
+  page = run(before=[wrong("a")], after=[record("a")], metrics=metrics, disco=[shares])
+  counts = [(part.count("<svg"), part.count("<b>Bad:</b>")) for part in page.split("<section")[1:]]
+  # A section of the same chart for each domain says it once.
+  assert counts == [(2, 2), (0, 0), (1, 1), (1, 1), (1, 1), (2, 2), (3, 3), (0, 0), (0, 0)]
 
 
 def test_further_sets_stand_apart_and_carry_no_bar(run):
@@ -182,8 +208,7 @@ def test_a_component_of_weight_zero_is_drawn_and_marked(run):
   metrics = [step(k, "poems", **{"rewards/poems/meter": 0.5, "rewards/poems/rhyme": 0.25}) for k in (0, 1)]
   page = run(metrics=metrics)
   section = page.split('id="reward-components"')[1].split("</section>")[0]
-  rows = [words(row) for row in re.findall(r"<tr>.*?</tr>", section)]
-  assert rows[1:] == ["rhyme0.3–", "metermeasured, not paid–"]
+  assert Reader(section).rows[1:] == [["rhyme", "0.3", "–"], ["meter", "measured, not paid", "–"]]
   assert section.count("stroke-dasharray") == 1
 
 
@@ -193,8 +218,7 @@ def test_a_guard_is_marked_as_one(run):
       registry.register(name, kind="guard")(lambda completion, example: 1.0)
     page = run(metrics=[step(0, "poems", **{"rewards/poems/meter": 0.5, "rewards/poems/guard_factor": 0.5})])
   section = page.split('id="reward-components"')[1].split("</section>")[0]
-  rows = [words(row) for row in re.findall(r"<tr>.*?</tr>", section)]
-  assert rows[1:] == ["rhymeguard, 0.3–", "metermeasured, not applied–"]
+  assert Reader(section).rows[1:] == [["rhyme", "guard, 0.3", "–"], ["meter", "measured, not applied", "–"]]
 
 
 def test_a_domain_without_references_is_called_weakly_measured(run):
@@ -248,13 +272,18 @@ def test_what_a_model_wrote_is_shown_and_never_obeyed(run):
   assert Reader(page).crossed == []
 
 
+def mark_tags(text):
+  template = "{% from 'parts.html' import marked %}{{ marked(text) }}"
+  return report.templates().from_string(template).render(text=text)
+
+
 def test_tags_and_what_stands_in_them_are_marked():
-  assert report.mark_tags("so <reasoning>a</reasoning>\n<answer>b") == (
+  assert mark_tags("so <reasoning>a</reasoning>\n<answer>b") == (
       '<span class="outside">so </span><b>&lt;reasoning&gt;</b><span class="reasoning">a</span>'
       '<b>&lt;/reasoning&gt;</b><span class="outside">\n</span><b>&lt;answer&gt;</b>'
       '<span class="answer">b</span>'
   )
-  assert report.mark_tags("") == ""
+  assert mark_tags("") == ""
 
 
 @given(st.lists(st.sampled_from(
@@ -262,7 +291,7 @@ def test_tags_and_what_stands_in_them_are_marked():
 )))
 @settings(max_examples=60, deadline=None)
 def test_marking_tags_keeps_every_character_and_stays_well_formed(parts):
-  reader = Reader(report.mark_tags("".join(parts)))
+  reader = Reader(mark_tags("".join(parts)))
   assert reader.text == "".join(parts)
   assert reader.open == [] and reader.crossed == []
 
@@ -285,10 +314,13 @@ def test_a_metric_that_is_not_finite_or_absent_leaves_a_gap(tmp_path):
 
 
 def test_config_versions_and_checksum_are_on_the_page(run):
-  text = words(run(summary={**SUMMARY, "seed": None}))
-  assert '"name": "embedded"' in text and "beef" * 16 in text
-  assert "jax0.10.2" in text and "seconds: grpo60.00" in text
-  assert not found(text, "seed7")
+  page = run(summary={**SUMMARY, "seed": None})
+  assert '"name": "embedded"' in words(page)
+  section = page.split('id="the-run"')[1].split("</section>")[0]
+  facts = dict(Reader(section).rows)
+  assert facts["adapter_sha256"] == "beef" * 16
+  assert facts["jax"] == "0.10.2" and facts["seconds: grpo"] == "60.00"
+  assert "seed" not in facts
 
 
 optional = lambda values: st.one_of(st.none(), values)  # noqa: E731
