@@ -419,6 +419,7 @@ def take_step(
   flat = ~advantages.reshape(-1, generations).any(axis=1) & whole[::generations]
   return {
       **metrics.measure(examples, breakdowns),
+      **metrics.describe(examples, rollout.texts, generations),
       "groups/zero_advantage_fraction": float(flat.mean()),
       "groups/not_scored_fraction": float(1 - whole.mean()),
       "groups/reward_factor": float(np.mean(factors)),

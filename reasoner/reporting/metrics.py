@@ -2,7 +2,8 @@
 
   {"step": 12, "rewards/math/accuracy": 0.5, "rewards/math/gate_pass_rate": 0.875, ...}
 
-Paths mirror the config's: `rewards/<domain>/<component>`. A mean is over the completions of its
+Paths mirror the config's: `rewards/<domain>/<component>`; what nobody pays for stands under
+`completions/` and `groups/`. A mean is over the completions of its
 domain in that step; a domain that the step did not draw is absent, never zero. One line a step in
 `metrics.jsonl`, and the same to TensorBoard.
 """
@@ -14,6 +15,8 @@ import numpy as np
 
 from reasoner.run import files
 from rewards.format import FAILURES
+from rewards.format import parse
+from rewards.schema import Completion
 from rewards.schema import Example
 from rewards.schema import RewardBreakdown
 
@@ -42,6 +45,35 @@ def measure(examples: Sequence[Example], breakdowns: Sequence[RewardBreakdown]) 
     for cause in sorted({cause for b in own for cause in b.causes}):
       metrics[f"{path}/{cause.replace(':', '/')}"] = sum(cause in b.causes for b in own)
   return metrics
+
+
+def describe(examples: Sequence[Example], texts: Sequence[str], group_size: int) -> dict[str, float]:
+  """Returns how a batch's completions look, whatever they are paid, by domain.
+
+  `completions/<domain>/reasoning_words` and `answer_words`: means over those of valid format;
+  `groups/<domain>/distinct_answers`: the mean over groups of the share of answers that differ from
+  those before them, from 1 / group_size (all alike) to 1. White space and case are no difference.
+  A group of fewer than two valid completions is left out.
+
+  Args:
+    examples, texts: [groups * group_size], the completions of one prompt side by side.
+  """
+  completions = [parse(text) for text in texts]
+  metrics: dict[str, float] = {}
+  for domain in sorted({example.domain for example in examples}):
+    own = [c for e, c in zip(examples, completions) if e.domain == domain]
+    groups = [own[i : i + group_size] for i in range(0, len(own), group_size)]
+    valid = [c for c in own if c.failure is None]
+    path = f"completions/{domain}"
+    metrics |= _mean(f"{path}/reasoning_words", [len(c.reasoning.split()) for c in valid])
+    metrics |= _mean(f"{path}/answer_words", [len(c.answer.split()) for c in valid])
+    metrics |= _mean(f"groups/{domain}/distinct_answers", [_distinct_share(group) for group in groups])
+  return metrics
+
+
+def _distinct_share(group: Sequence[Completion]) -> float | None:
+  answers = [" ".join(c.answer.lower().split()) for c in group if c.failure is None]
+  return len(set(answers)) / len(answers) if len(answers) > 1 else None
 
 
 def _totals(path: str, breakdowns: Sequence[RewardBreakdown]) -> dict[str, float]:

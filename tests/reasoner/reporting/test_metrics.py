@@ -4,6 +4,7 @@ import pytest
 
 from reasoner.reporting import metrics
 from reasoner.run import files
+from rewards.format import render
 from rewards.schema import Example
 from rewards.schema import RewardBreakdown
 from rewards.schema import Text
@@ -51,6 +52,28 @@ def test_the_guards_factor_is_measured_where_there_are_guards():
   )
   assert measured["rewards/poems/guard_factor"] == 0.5  # over the completions that guards saw
   assert "rewards/math/guard_factor" not in measured
+
+
+def test_completions_are_described_by_domain_whatever_they_are_paid():
+  texts = [
+      render("one two three", "Red  fox"), render("one", "red fox"), render("one two", "a blue bird"), "none",
+      render("r", "alone"), "no", "tags", "here",
+  ]  # fmt: skip
+  described = metrics.describe([example("poems")] * 4 + [example("math")] * 4, texts, 4)
+  assert described == {
+      "completions/poems/reasoning_words": 2.0,
+      "completions/poems/answer_words": pytest.approx(7 / 3),
+      "groups/poems/distinct_answers": pytest.approx(2 / 3),  # case and white space are no difference
+      "completions/math/reasoning_words": 1.0,
+      "completions/math/answer_words": 1.0,  # and no distinct answers: one valid completion is no group
+  }
+  assert metrics.describe([example("math")] * 2, ["no", "tags"], 2) == {}
+
+
+def test_distinct_answers_are_counted_within_a_prompt():
+  texts = [render("r", answer) for answer in ("a", "a", "b", "b", "a", "b", "c", "d")]
+  described = metrics.describe([example("math")] * 8, texts, 4)
+  assert described["groups/math/distinct_answers"] == (0.5 + 1.0) / 2
 
 
 def test_the_log_holds_each_step_once_after_a_resume(tmp_path):
