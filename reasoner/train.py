@@ -406,22 +406,21 @@ def take_step(
   breakdowns = scores.result()
   watch.lap("reward")
 
-  trained = np.array([breakdown.total is not None for breakdown in breakdowns])
-  whole = trained.reshape(-1, generations).all(axis=1).repeat(generations)
-  rewards = np.where(whole, [breakdown.total or 0.0 for breakdown in breakdowns], 0.0)
+  scored = np.array([breakdown.total is not None for breakdown in breakdowns])
+  rewards = np.array([breakdown.total or 0.0 for breakdown in breakdowns])
   factors = run.reward_scaling.factors(
       [row.domain for row in rows], metrics.self_consistency(breakdowns, generations), shares
   )
-  advantages = learner.advantages(rewards * np.repeat(factors, generations))
-  update = learner.update(rollout, advantages, whole, frozen)
+  advantages = learner.advantages(rewards * np.repeat(factors, generations), scored)
+  update = learner.update(rollout, advantages, scored, frozen)
   watch.lap("update")
 
-  flat = ~advantages.reshape(-1, generations).any(axis=1) & whole[::generations]
+  flat = ~advantages.reshape(-1, generations).any(axis=1) & scored.reshape(-1, generations).any(axis=1)
   return {
       **metrics.measure(examples, breakdowns),
       **metrics.describe(examples, rollout.texts, generations),
       "groups/zero_advantage_fraction": float(flat.mean()),
-      "groups/not_scored_fraction": float(1 - whole.mean()),
+      "groups/not_scored_fraction": float(1 - scored.mean()),
       "groups/reward_factor": float(np.mean(factors)),
       "completions/length": float(rollout.lengths.mean()),
       "completions/truncated_fraction": float(rollout.truncated.mean()),

@@ -37,6 +37,7 @@ from tunix.rl.grpo import grpo_learner
 from tunix.sft import metrics_logger
 from tunix.sft import peft_trainer
 
+from reasoner.policy import advantages as advantages_lib
 from reasoner.policy import algorithms
 
 KL_ESTIMATOR = "low_var_kl"  # Schulman's k3: unbiased, low variance, and it has a gradient
@@ -245,18 +246,16 @@ class Learner:
   def optimizer(self) -> nnx.Optimizer:
     return self._trainer.optimizer
 
-  def advantages(self, rewards: np.ndarray) -> np.ndarray:
-    """Returns [n] float32 advantages of [n] rewards, group by group.
+  def advantages(self, rewards: np.ndarray, scored: np.ndarray | None = None) -> np.ndarray:
+    """Returns [n] float32 advantages of [n] rewards, group by group; see advantages.over_scored.
 
-    A group whose rewards are all equal gets exact zeros: their mean can differ from them by a
-    rounding error, which dividing by a standard deviation of zero would blow up.
+    Args:
+      rewards: [n], those of a prompt adjacent.
+      scored: [n] bool; completions that were not leave their group. None: all were.
     """
     estimate = function_registry.get_advantage_estimator(self._config.advantage_estimator)
-    generations = self.algorithm.num_generations
-    rewards = np.asarray(rewards, np.float64)
-    values = np.asarray(estimate(rewards=rewards, num_generations=generations))
-    flat = np.ptp(rewards.reshape(-1, generations), axis=1) < 1e-9
-    return np.where(np.repeat(flat, generations), 0.0, values).astype(np.float32)
+    scored = np.ones(len(rewards), bool) if scored is None else scored
+    return advantages_lib.over_scored(rewards, scored, self.algorithm.num_generations, estimate)
 
   def reference(self, rollout: Rollout) -> tuple[jax.Array | None, jax.Array | None]:
     """Returns the frozen log-probabilities that the loss needs: (reference, old); None: not needed.
