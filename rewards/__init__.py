@@ -15,6 +15,7 @@ from rewards.schema import RewardBreakdown
 from rewards.schema import Score
 from rewards.schema import Text
 from rewards.schema import UnitTests
+from rewards.schema import Unscored
 from rewards.schema import YesNo
 
 

@@ -9,6 +9,18 @@ class ConfigError(ValueError):
   """
 
 
+class Exhausted(Exception):
+  """What a completion did ended the process that served it, and alone it did so again: it gets 0.0.
+
+  Args:
+    cause: one word that the metrics count.
+  """
+
+  def __init__(self, cause: str):
+    super().__init__(cause)
+    self.cause = cause
+
+
 def suggest(name: str, known) -> str:
   """Returns `Did you mean 'x'? ` for a near miss among `known`, else an empty string."""
   import difflib

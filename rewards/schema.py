@@ -124,6 +124,20 @@ class Score(float):
     return Score, (float(self), self.reason, self.cause)
 
 
+@dataclasses.dataclass(frozen=True)
+class Unscored:
+  """What a component returns instead of a score that it could not give, the completion not being at fault.
+
+  The completion then leaves its group if the component is paid. A plain None says that the component
+  has nothing to measure there (a row without a reference), and a quality is left out for the group.
+
+  cause: one word that the metrics count, such as "judge". reason: a sentence for `explain`.
+  """
+
+  cause: str
+  reason: str
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RewardBreakdown:
   """How one completion was paid.
@@ -133,10 +147,11 @@ class RewardBreakdown:
   weights: what each payer of `scores` and "format" weighed, after leaving out qualities not scored.
   guards: the weights of the guards among `scores`, from 0 (measured, not applied) to 1.
   guard_factor: what the guards left of the payers' sum, in [0, 1]; 1 where nothing was scored.
-  total: in [0, 1], or None where nothing that is paid could be scored.
+  total: in [0, 1], or None where something that is paid could not be scored.
   default_total: the same under the recipe's own weights, so that ablations stay comparable.
   correct: the verdict of the correctness component; None where there is no truth or no verdict.
   causes: words to count, such as ("math_answer:deadline",).
+  unscored: why a component gave no score, a sentence by name.
   """
 
   gate: bool
@@ -149,6 +164,7 @@ class RewardBreakdown:
   default_total: float | None
   correct: bool | None
   causes: tuple[str, ...] = ()
+  unscored: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
   def as_record(self) -> dict[str, Any]:
     """Returns what a line of JSON says of it; reasons and weights are left to `explain`."""
@@ -159,4 +175,4 @@ class RewardBreakdown:
         "correct": self.correct,
         "scores": {name: None if s is None else float(s) for name, s in self.scores.items()},
         "causes": list(self.causes),
-    }
+    } | ({"unscored": dict(self.unscored)} if self.unscored else {})

@@ -6,24 +6,32 @@ Guards (g) take away from what components (s) pay and pay nothing themselves: a 
 by the absence of a cheat. The format's share is out of their reach, so that its gradient stays. A
 guard's weight is from 0 (measured, not applied) to 1 (what it refuses whole earns the format alone).
 
-What "not scored" means is decided here, once, for every component:
-  * correctness None (no tests, no verdict): it keeps its weight and pays nothing;
-  * quality None: left out of numerator and denominator for the whole group, and counted;
-  * guard None: takes nothing away, and is counted;
+Whose fault it is, and what it costs, is decided here, once, for every component:
   * a completion that overran its deadline, memory or stack, or killed its worker: 0.0, counted;
-  * no paid component left in the group: total None, and the group is not trained.
+  * a paid component that could not score (`Unscored`: a failed judge, the batch's deadline), or a
+    correctness of None: total None, counted, and the completion leaves its group. Never paid as wrong;
+  * quality None, nothing to measure: left out of numerator and denominator for the whole group; and
+    a guard's None takes nothing away;
+  * no paid component left in the group: total None;
+  * an exception in a component of this package: as a failed judge, and a bug to be mended. In a test
+    run, where the environment has REWARDS_STRICT, it is raised;
+  * an exception in a plugin: ComponentError, which names the uid and holds the completions.
 
-Components of completion scope can run anywhere (workers.py runs them in processes that can be
+Components of completion scope can run anywhere (service/ runs them in processes that can be
 killed); `Scorer.score` runs everything here, which is right for trusted text and for tests.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 import dataclasses
+import logging
 import math
+import os
+import traceback
 from typing import Any
 
 from rewards import registry
 from rewards.errors import ConfigError
+from rewards.errors import Exhausted
 from rewards.errors import suggest
 from rewards.format import parse
 from rewards.schema import Completion
@@ -31,12 +39,24 @@ from rewards.schema import Example
 from rewards.schema import RewardBreakdown
 from rewards.schema import Score
 from rewards.schema import UnitTests
+from rewards.schema import Unscored
+
+_log = logging.getLogger(__name__)
 
 FORMAT = "format"
+BUG = "bug"  # the cause of what an exception of our own left unscored
+STRICT = "REWARDS_STRICT"
 
 
 class ComponentError(RuntimeError):
-  """A component's own bug: what it raised or returned, the uid, and where it is defined."""
+  """A component's own bug: what it raised or returned, the uid, and where it is defined.
+
+  cases: (example, text) of the completions that it was given.
+  """
+
+  def __init__(self, message: str, cases: Sequence[tuple[Example, str]] = ()):
+    super().__init__(message)
+    self.cases = tuple(cases)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -144,7 +164,8 @@ def _weight(entry: Any, place: str) -> float:
 class Stopped:
   """Stands for the scores of a completion that ran out of something in `component`.
 
-  cause: "deadline", "memory", "recursion", or "crash" of the process that scored it.
+  cause: "deadline", "memory", "recursion", "crash" of the process that scored it, or "sandbox": its
+  program killed the sandbox.
   """
 
   component: str
@@ -206,7 +227,7 @@ class Scorer:
 
   def score_alone(
       self, example: Example, completion: Completion, announce=None
-  ) -> dict[str, float | None] | Stopped:
+  ) -> dict[str, float | Unscored | None] | Stopped:
     """Runs the components of completion scope on one valid completion.
 
     `announce(name)` is called before each, so that a supervisor knows which one overran.
@@ -222,6 +243,8 @@ class Scorer:
           return Stopped(component=component.name, cause="memory")
         except RecursionError:
           return Stopped(component=component.name, cause="recursion")
+        except Exhausted as error:
+          return Stopped(component=component.name, cause=error.cause)
     return scores
 
   def score_together(
@@ -273,21 +296,37 @@ class Scorer:
     return self.domains[example.domain]
 
   def _run(self, component: Component, completions: list, examples: list[Example]) -> list:
-    uid = examples[0].uid
     function = self._function(examples[0].domain, component)
+    try:
+      return self._call(function, component, completions, examples)
+    except ComponentError as error:
+      if STRICT in os.environ or not component.spec.function.__module__.startswith("rewards.domains."):
+        raise
+      if component.spec.scope == "batch" and len(completions) > 1:  # the others are not at fault
+        return [self._run(component, [c], [e])[0] for c, e in zip(completions, examples)]
+      _log.error("%s Not scored.", error, exc_info=error)
+      return [Unscored(BUG, str(error))] * len(completions)
+
+  def _call(self, function, component: Component, completions: list, examples: list[Example]) -> list:
+    """Calls a component and checks what it returns. Raises ComponentError for whatever is its bug."""
+    cases = [(example, c.text) for example, c in zip(examples, completions) if c]
+    where = f"reward {component.name!r} ({component.spec.origin})"
     try:
       if component.spec.scope == "completion":
         values = [function(completions[0], examples[0])]
       else:
         values = function(completions, examples)
-    except (ConfigError, MemoryError, RecursionError):
+    except (ConfigError, Exhausted, MemoryError, RecursionError):
       raise
     except Exception as error:
+      place = traceback.extract_tb(error.__traceback__)[-1]
       raise ComponentError(
-          f"reward {component.name!r} ({component.spec.origin}) failed on {uid}: "
-          f"{type(error).__name__}: {error}"
+          f"{where} failed on {examples[0].uid}: {type(error).__name__}: {str(error):.500} "
+          f"(line {place.lineno} of {os.path.basename(place.filename)}).", cases
       ) from error
-    return _checked(component, values, completions, uid)
+    if wrong := _wrong(values, len(completions)):
+      raise ComponentError(f"{where}, {examples[0].uid}: {wrong}", cases)
+    return [v if v is None or isinstance(v, (Score, Unscored)) else float(v) for v in values]
 
   def _function(self, domain: str, component: Component) -> Callable[..., Any]:
     function = self._functions.get((domain, component.name))
@@ -348,20 +387,23 @@ def _breakdown(
     return RewardBreakdown(
         scores={}, total=0.0, default_total=0.0, correct=False if truth else None, causes=causes, **common
     )
-  scores = {**alone, **together}
-  left = guard_factor(scores, guards)
-  left_by_default = guard_factor(scores, {c.name: c.default_weight for c in rewards.guards})
+  values = {**alone, **together}
+  unscored = {n: v for n, v in values.items() if v is None or isinstance(v, Unscored)}
+  scores = {n: None if n in unscored else v for n, v in values.items()}
+  failed = {n for n, v in unscored.items() if v}
+  default_guards = {c.name: c.default_weight for c in rewards.guards}
+  payers = {c.name for c in rewards.payers if c.weight}
+  default_payers = {c.name for c in rewards.payers if c.default_weight}
   return RewardBreakdown(
       scores=scores,
-      guard_factor=left,
-      total=_total(scores, weights, left, {c.name for c in rewards.payers if c.weight}),
-      default_total=_total(
-          scores, default_weights, left_by_default, {c.name for c in rewards.payers if c.default_weight}
-      ),
+      guard_factor=guard_factor(scores, guards),
+      total=_total(scores, failed, weights, guards, payers),
+      default_total=_total(scores, failed, default_weights, default_guards, default_payers),
       correct=None if not truth or scores[truth] is None else scores[truth] >= 1.0,
       causes=tuple(
           f"{n}:{s.cause}" for n, s in scores.items() if isinstance(s, Score) and s.cause
-      ) + tuple(f"{n}:not_scored" for n, s in scores.items() if s is None),
+      ) + tuple(f"{n}:not_scored" + (f"_{v.cause}" if v else "") for n, v in unscored.items()),
+      unscored={n: v.reason if v else "there is nothing to measure" for n, v in unscored.items()},
       **common,
   )
 
@@ -376,26 +418,34 @@ def guard_factor(scores: Mapping[str, float | None], guards: Mapping[str, float]
 
 
 def _total(
-    scores: Mapping[str, float | None], weights: Mapping[str, float], left: float, payers: set[str]
+    scores: Mapping[str, float | None],
+    failed: set[str],
+    weights: Mapping[str, float],
+    guards: Mapping[str, float],
+    payers: set[str],
 ) -> float | None:
-  """The weighted mean; "format" itself scores 1 behind the gate. None: all payers were left out.
+  """The weighted mean; "format" itself scores 1 behind the gate, out of the guards' reach.
 
-  left: the guards' factor, of which the format's share takes no notice.
+  None: all payers were left out, one that was not is not scored, or a guard failed to score.
   """
-  if payers and not payers & set(weights):
+  counted = payers & set(weights)
+  if (payers and not counted) or any(scores[name] is None for name in counted):
     return None
+  if any(guards.get(name) for name in failed):
+    return None
+  left = guard_factor(scores, guards)
   # Both sums in one order: rounding then never lifts a total above 1.
   paid = sum(w * (1.0 if n == FORMAT else left * (scores[n] or 0.0)) for n, w in weights.items())
   offered = sum(weights.values())
   return paid / offered if offered else None
 
 
-def _checked(component: Component, values: Any, completions: list, uid: str) -> list[float | None]:
-  where = f"reward {component.name!r} ({component.spec.origin}), {uid}:"
-  if not isinstance(values, Sequence) or len(values) != len(completions):
-    raise ComponentError(f"{where} expected a list of {len(completions)} scores, got {values!r:.200}.")
+def _wrong(values: Any, count: int) -> str:
+  """Returns what is wrong with a component's scores, or ""."""
+  if not isinstance(values, Sequence) or len(values) != count:
+    return f"expected a list of {count} scores, got {values!r:.200}."
   for value in values:
     number = isinstance(value, (int, float)) or hasattr(value, "__float__")  # numpy scalars pass
-    if value is not None and not (number and 0.0 <= float(value) <= 1.0):
-      raise ComponentError(f"{where} expected a score in [0, 1] or None, got {value!r:.200}.")
-  return [v if v is None or isinstance(v, Score) else float(v) for v in values]
+    if not (value is None or isinstance(value, Unscored) or number and 0.0 <= float(value) <= 1.0):
+      return f"expected a score in [0, 1] or None, got {value!r:.200}."
+  return ""

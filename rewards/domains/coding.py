@@ -19,6 +19,7 @@ from rewards.schema import Completion
 from rewards.schema import Example
 from rewards.schema import Score
 from rewards.schema import UnitTests
+from rewards.schema import Unscored
 
 # A fence as CommonMark has it: three or more of ` or ~ on a line of their own, at most a language
 # after them; but at any depth of indentation, as lists indent them.
@@ -172,13 +173,13 @@ def _report(
 
 def _run(
     completion: Completion, example: Example, cpu_seconds: int, memory_mb: int
-) -> sandbox.Report | None:
-  """Returns None where there are no tests, or none that can judge a program."""
+) -> sandbox.Report | Unscored:
+  """Returns why not where there are no tests, or none that can judge a program."""
   tests = example.reference
   if not isinstance(tests, UnitTests) or not any(test.strip() for test in tests.tests):
-    return None
+    return Unscored("tests", "the row has no tests")
   report = _report(completion.answer, example.prompt, tests, cpu_seconds, memory_mb)
-  return None if report.unscorable else report
+  return Unscored("tests", report.unscorable) if report.unscorable else report
 
 
 def _cause(report: sandbox.Report, cpu_seconds: int) -> str:
@@ -191,12 +192,12 @@ def _cause(report: sandbox.Report, cpu_seconds: int) -> str:
 def tests_all_passed(
     *, cpu_seconds: int = sandbox.CPU_SECONDS, memory_mb: int = sandbox.MEMORY_MB
 ):
-  """1.0 when the answer's program passes every test of its row, else 0.0; None without tests.
+  """1.0 when the answer's program passes every test of its row, else 0.0; not scored without tests.
 
   Range: 0 or 1. The program is run by rewards.sandbox: tests decide by Python's `==` between plain
   values, in a process that the program cannot reach. Causes: "syntax", "crash", "memory",
   "timeout", "oversize"; "near_limit" where it passed with more than half of its CPU time used.
-  None, never paid, too where the tests do not parse, never use the program, or cannot be run across
+  Not scored, never paid, too where the tests do not parse, never use the program, or cannot be run across
   processes.
 
   How a policy might cheat: end, hang, flood or attack the process; return an object that is equal
@@ -210,10 +211,10 @@ def tests_all_passed(
   """
   sandbox.layers()  # started before the first completion waits for it
 
-  def score(completion: Completion, example: Example) -> Score | None:
+  def score(completion: Completion, example: Example) -> Score | Unscored:
     report = _run(completion, example, cpu_seconds, memory_mb)
-    if report is None:
-      return None
+    if isinstance(report, Unscored):
+      return report
     reason = report.reason or f"all {len(report.passed)} tests passed"
     return Score(float(all(report.passed)), reason, _cause(report, cpu_seconds))
 
@@ -224,7 +225,7 @@ def tests_all_passed(
 def tests_passed_fraction(
     *, cpu_seconds: int = sandbox.CPU_SECONDS, memory_mb: int = sandbox.MEMORY_MB
 ):
-  """The share of a row's tests that the answer's program passes; None without tests.
+  """The share of a row's tests that the answer's program passes; not scored without tests.
 
   Range: 0 to 1. A test is one entry of the row's list: a whole program such as HumanEval's is one.
   Tests after the program's end (a crash, its limits) count as failed. One run serves both
@@ -239,10 +240,10 @@ def tests_passed_fraction(
   """
   sandbox.layers()
 
-  def score(completion: Completion, example: Example) -> Score | None:
+  def score(completion: Completion, example: Example) -> Score | Unscored:
     report = _run(completion, example, cpu_seconds, memory_mb)
-    if report is None:
-      return None
+    if isinstance(report, Unscored):
+      return report
     passed, number = sum(report.passed), len(report.passed)
     reason = f"{passed} of {number} tests passed" + (f"; {report.reason}" if report.reason else "")
     return Score(passed / number, reason, _cause(report, cpu_seconds))

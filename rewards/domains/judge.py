@@ -29,6 +29,7 @@ from rewards.registry import register
 from rewards.schema import Completion
 from rewards.schema import Example
 from rewards.schema import Score
+from rewards.schema import Unscored
 
 _log = logging.getLogger(__name__)
 
@@ -154,9 +155,9 @@ def rubric_judge(
   """How good a language model finds the response by the domain's rubric, from 0 to 1.
 
   The judge grades reasoning 1-5, answer 1-5 and overall 1-10; each is mapped to [0, 1] linearly and
-  they count 0.2, 0.3 and 0.5. None, never 0, for a judgement that failed: the reply was malformed,
-  or the server busy, broken or slow, after `max_retries` retries with back-off (a Retry-After is
-  obeyed). A refused key, an unknown model or a wrong address (401, 403, 404) stops the run.
+  they count 0.2, 0.3 and 0.5. A judgement that failed is not scored, and never 0: the reply was
+  malformed, or the server busy, broken or slow, after `max_retries` retries with back-off (a
+  Retry-After is obeyed). A refused key, an unknown model or a wrong address (401, 403, 404) stops the run.
 
   A policy might speak to the judge. Its text travels as strings of one line of JSON, in which quotes,
   line ends, "<" and "[" are escaped: it can close neither the string nor a chat template's turn, and
@@ -237,8 +238,8 @@ class Judge:
 
   def __call__(
       self, completions: Sequence[Completion], examples: Sequence[Example]
-  ) -> list[Score | None]:
-    """Returns a score or None for each completion, in order; equal ones are judged once.
+  ) -> list[Score | Unscored]:
+    """Returns a score, or why there is none, for each completion, in order; equal ones are judged once.
 
     Raises:
       ConfigError: the server refuses the key, the model or the address.
@@ -371,9 +372,9 @@ def _checked(judgement: Any) -> dict[str, Any]:
   return judgement
 
 
-def _score(judgement: Mapping[str, Any] | None) -> Score | None:
+def _score(judgement: Mapping[str, Any] | None) -> Score | Unscored:
   if judgement is None:
-    return None
+    return Unscored("judge", "the judge gave no judgement; its log says why")
   value = sum(
       SHARES[name] * (judgement[name] - low) / (high - low) for name, (low, high) in GRADES.items()
   )

@@ -46,6 +46,8 @@ import sys
 import threading
 from typing import Any
 
+from rewards.errors import ConfigError
+from rewards.errors import Exhausted
 from rewards.sandbox import remote
 from rewards.sandbox import testing
 
@@ -56,8 +58,8 @@ _START_SECONDS = 120
 _REPLY_SECONDS = 600  # far behind the supervisor's own backstop
 
 
-class SandboxError(RuntimeError):
-  """The sandbox itself cannot be started or keeps dying: not the program's doing."""
+class SandboxError(ConfigError):
+  """The sandbox itself cannot be started: not the program's doing, and nothing can be judged."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,7 +100,8 @@ def run(
     memory_mb: address space of the program, the interpreter's 40 included.
 
   Raises:
-    SandboxError: the sandbox cannot be started or keeps dying.
+    SandboxError: the sandbox cannot be started.
+    Exhausted: the program ended the supervisor twice.
   """
   return _own().run(program, tests, setup, solution, cpu_seconds=cpu_seconds, memory_mb=memory_mb)
 
@@ -201,7 +204,7 @@ class Sandbox:
         if reply is not None:
           return json.loads(reply)
         self._abandon()
-    raise SandboxError("the sandbox's supervisor died twice on one program; see what it printed")
+    raise Exhausted("sandbox")
 
   def _abandon(self) -> None:
     self._process.kill()
@@ -221,16 +224,20 @@ class Sandbox:
             "from rewards.sandbox import supervisor; supervisor.supervise(sys.argv[2:])")
     # What the dynamic loader may need to find the interpreter's own libraries, and nothing else.
     kept = {k: v for k, v in os.environ.items() if k in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")}
-    self._process = subprocess.Popen(
-        [sys.executable, "-B", "-P", "-s", "-S", "-X", "utf8", "-c", code,
-         str(pathlib.Path(__file__).resolve().parent), *self._without],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        bufsize=0,
-        cwd="/",
-        env=kept | {"PYTHONHASHSEED": "0"},
-        start_new_session=True,  # Ctrl-C is for the scoring process to hear
-    )
+    command = [sys.executable, "-B", "-P", "-s", "-S", "-X", "utf8", "-c", code,
+               str(pathlib.Path(__file__).resolve().parent), *self._without]
+    try:
+      self._process = subprocess.Popen(
+          command,
+          stdin=subprocess.PIPE,
+          stdout=subprocess.PIPE,
+          bufsize=0,
+          cwd="/",
+          env=kept | {"PYTHONHASHSEED": "0"},
+          start_new_session=True,  # Ctrl-C is for the scoring process to hear
+      )
+    except OSError as error:
+      raise SandboxError(f"the sandbox did not start under {sys.executable}: {error}.") from None
     greeting = remote.read_frame(self._process.stdout.fileno(), timeout_seconds=_START_SECONDS)
     if greeting is None:
       self._abandon()

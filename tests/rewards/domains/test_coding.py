@@ -198,8 +198,8 @@ def test_passing_near_the_limit_is_reported(all_passed):
     ],
 )
 def test_a_program_that_no_test_uses_is_not_scored(all_passed, fraction, reference):
-  assert all_passed(completion(ADD), example(reference)) is None
-  assert fraction(completion(ADD), example(reference)) is None
+  assert all_passed(completion(ADD), example(reference)).cause == "tests"
+  assert fraction(completion(ADD), example(reference)).cause == "tests"
 
 
 def test_the_solution_tells_which_builtin_the_program_defines(all_passed):

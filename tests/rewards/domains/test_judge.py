@@ -16,11 +16,13 @@ from rewards.format import render
 from rewards.schema import Completion
 from rewards.schema import Example
 from rewards.schema import Text
+from rewards.schema import Unscored
 from rewards.scorer import Scorer
 
 GOOD = {"comment": "Vivid, but the end is rushed.", "reasoning": 3, "answer": 4, "overall": 7}
 # 0.2 * (3 - 1) / 4 + 0.3 * (4 - 1) / 4 + 0.5 * (7 - 1) / 9
 GOOD_SCORE = 0.1 + 0.225 + 1 / 3
+FAILED = Unscored("judge", "the judge gave no judgement; its log says why")
 
 
 def reply(judgement=GOOD, *, content=None):
@@ -246,7 +248,7 @@ def test_waits_double_where_the_server_names_no_time(server, build, monkeypatch)
   waits = []
   monkeypatch.setattr(judge_module.time, "sleep", waits.append)
   server.answers = lambda number, request: failure(503)
-  assert build(max_retries=4)([completion()], [example()]) == [None]
+  assert build(max_retries=4)([completion()], [example()]) == [FAILED]
   assert waits == [0.01, 0.02, 0.04, 0.08]
   monkeypatch.setattr(judge_module, "LONGEST_WAIT_SECONDS", 0.03)
   build(max_retries=4, model="n")([completion()], [example()])
@@ -282,7 +284,7 @@ MISBEHAVIOURS = {
 def test_a_failed_judgement_is_retried_then_not_scored_and_never_zero(server, build, name):
   server.answers = lambda number, request: MISBEHAVIOURS[name]
   judge = build(max_retries=2)
-  assert judge([completion()], [example()]) == [None]
+  assert judge([completion()], [example()]) == [FAILED]
   assert (judge.usage.not_scored, judge.usage.retries, judge.usage.judged) == (1, 2, 0)
   assert len(server.requests) == 3
   server.answers = lambda number, request: reply()
@@ -295,7 +297,7 @@ def test_one_failure_among_good_judgements_costs_the_others_nothing(server, buil
 
   server.answers = answers
   scores = build(max_retries=1)([completion(f"Wave {n}.") for n in range(6)], [example()] * 6)
-  assert [score is None for score in scores] == [n == 3 for n in range(6)]
+  assert [score == FAILED for score in scores] == [n == 3 for n in range(6)]
 
 
 def test_a_slow_server_is_given_up_after_the_time_out(server, build):
@@ -308,21 +310,21 @@ def test_a_slow_server_is_given_up_after_the_time_out(server, build):
   server.answers = answers
   began = time.monotonic()
   judge = build(timeout_seconds=0.2, max_retries=1)
-  assert judge([completion()], [example()]) == [None]
+  assert judge([completion()], [example()]) == [FAILED]
   assert time.monotonic() - began < 5
   released.set()
 
 
 def test_a_server_that_is_not_there_is_not_scored(server, build):
   judge = build(base_url="http://127.0.0.1:9/v1", max_retries=1)
-  assert judge([completion()], [example()]) == [None]
+  assert judge([completion()], [example()]) == [FAILED]
   assert judge.usage.retries == 1
 
 
 def test_a_request_that_is_refused_for_itself_is_not_repeated(server, build):
   server.answers = lambda number, request: failure(400)
   judge = build(max_retries=3)
-  assert judge([completion()], [example()]) == [None]
+  assert judge([completion()], [example()]) == [FAILED]
   assert len(server.requests) == 1
 
 
@@ -394,5 +396,5 @@ def test_in_a_scorer_a_failed_judgement_leaves_the_component_out_for_its_group(s
   assert [result.total for result in results[:2]] == [None, None]
   assert results[2].total == pytest.approx(0.2 + 0.8 * GOOD_SCORE)
   assert results[3].total == 0.0
-  assert "rubric_judge:not_scored" in results[1].causes
+  assert "rubric_judge:not_scored_judge" in results[1].causes
   assert len(server.requests) == 3  # a completion that fails the gate is not sent

@@ -1,0 +1,7 @@
+"""An exception of our own reader fails a test run; where it must not, a test says so."""
+
+import os
+
+from rewards.scorer import STRICT
+
+os.environ[STRICT] = "1"  # scoring workers, and the commands that tests start, have it too
