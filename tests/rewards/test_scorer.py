@@ -1,19 +1,24 @@
 """The total and its rules, with sums worked by hand."""
 
+import re
+
 import pytest
 
 from rewards import registry
 from rewards.errors import ConfigError
+from rewards.errors import Exhausted
 from rewards.format import render
 from rewards.registry import register
 from rewards.schema import Example
 from rewards.schema import Score
 from rewards.schema import Text
 from rewards.schema import UnitTests
+from rewards.schema import Unscored
 from rewards.scorer import check
 from rewards.scorer import ComponentError
 from rewards.scorer import Scorer
 from rewards.scorer import Stopped
+from rewards.scorer import STRICT
 
 
 @pytest.fixture(autouse=True)
@@ -115,10 +120,48 @@ def test_where_there_is_no_truth_there_is_no_verdict():
   assert [b.correct for b in score(rewards(truth=0.8), "truth=none", "no tags", reference=without_tests)] == [None, None]
 
 
-def test_a_correctness_that_is_none_keeps_its_weight():
-  (breakdown,) = score(rewards(truth=0.8, value=0.5), "truth=none value=1")
-  assert breakdown.total == pytest.approx((0.2 + 0 + 0.5) / 1.5)
-  assert breakdown.correct is None and breakdown.causes == ("truth:not_scored",)
+def test_a_correctness_that_is_none_is_never_paid_as_wrong_and_the_others_are():
+  # It kept its weight and paid nothing before: the same right answer earned 1.0 judged, 0.2 unjudged.
+  unjudged, judged = score(rewards(truth=0.8, value=0.5), "truth=none value=1", "truth=1 value=1", groups=[0, 0])
+  assert unjudged.total is None and unjudged.default_total is None and unjudged.correct is None
+  assert unjudged.causes == ("truth:not_scored",) and judged.total == 1.0
+
+
+def test_a_correctness_that_is_measured_and_not_paid_may_be_none():
+  (breakdown,) = score(rewards(truth=0.0, value=0.5), "truth=none value=1", defaults=rewards(truth=0.8, value=0.5))
+  assert breakdown.total == 1.0 and breakdown.default_total is None and breakdown.correct is None
+
+
+def _register_failing(kind="quality", scope="completion"):
+  """`failing` cannot score an answer that says so."""
+  score_one = lambda c: Unscored("judge", "the judge is asleep") if c and "asleep" in c.answer else 0.5
+
+  @register("failing", kind=kind, scope=scope)
+  def failing(completions, examples):
+    return score_one(completions) if scope == "completion" else [score_one(c) for c in completions]
+
+
+@pytest.mark.parametrize("scope", ["completion", "batch"])
+def test_what_a_failed_judge_could_not_score_leaves_its_group_alone(scope):
+  _register_failing(scope=scope)
+  config = rewards(truth=0.8, failing=0.5)
+  asleep, fine = score(config, "truth=1 asleep", "truth=1", groups=[0, 0])
+  assert asleep.total is None and asleep.correct is True
+  assert asleep.causes == ("failing:not_scored_judge",) and asleep.unscored == {"failing": "the judge is asleep"}
+  assert asleep.as_record()["unscored"] == {"failing": "the judge is asleep"}
+  assert fine.total == pytest.approx((0.2 + 0.8 + 0.25) / 1.5) and fine.weights["failing"] == 0.5
+  assert "unscored" not in fine.as_record()
+
+
+def test_a_failed_judge_that_is_not_paid_costs_nothing():
+  _register_failing()
+  assert score(rewards(truth=0.8, failing=0.0), "truth=1 asleep")[0].total == 1.0
+
+
+def test_a_guard_that_failed_lets_nothing_pass_and_one_that_measures_costs_nothing():
+  _register_failing(kind="guard")
+  assert [b.total for b in score(rewards(truth=0.8, failing=1.0), "asleep", "truth=1")] == [None, (0.2 + 0.5 * 0.8)]
+  assert score(rewards(truth=0.8, failing=0.0), "asleep")[0].total == 1.0
 
 
 def test_a_quality_that_is_none_is_left_out_for_its_whole_group_and_for_no_other():
@@ -203,13 +246,51 @@ def test_a_value_out_of_range_is_the_components_bug(value):
     score(rewards(wild=0.5), "x")
 
 
-def test_what_a_component_raises_names_the_uid_and_the_place():
+def test_what_a_plugin_raises_names_the_uid_and_the_place_and_holds_the_completion():
   @register("broken", kind="quality")
   def broken(completion, example):
     return {}["nothing"]
 
-  with pytest.raises(ComponentError, match=r"'broken' \(.*test_scorer.py:\d+\) failed on u: KeyError: 'nothing'"):
+  where = r"'broken' \(.*test_scorer.py:\d+\) failed on u: KeyError: 'nothing' \(line \d+ of test_scorer.py\)"
+  with pytest.raises(ComponentError, match=where) as caught:
     score(rewards(broken=0.5), "x")
+  assert caught.value.cases == ((example(), render("why", "x")),)
+
+
+def _register_our_own(scope="completion"):
+  """`ours` is as if it stood in rewards/domains, and has a bug."""
+
+  def one(completion):
+    return len({}[completion.answer]) if "bug" in completion.answer else 2.0 if "two" in completion.answer else 1.0
+
+  def ours(completions, examples):
+    return one(completions) if scope == "completion" else [one(c) for c in completions]
+
+  ours.__module__ = "rewards.domains.logic"
+  register("ours", kind="correctness", scope=scope)(ours)
+
+
+@pytest.mark.parametrize("scope", ["completion", "batch"])
+@pytest.mark.parametrize("wrong, said", [("bug", "KeyError: 'bug'"), ("two", r"got \[?2.0")])
+def test_a_bug_of_our_own_costs_its_row_its_score_and_no_other_and_fails_a_test_run(monkeypatch, scope, wrong, said):
+  _register_our_own(scope)
+  with pytest.raises(ComponentError, match=said):
+    score(rewards(ours=0.8), wrong, "right")
+  monkeypatch.delenv(STRICT)
+  stricken, right = score(rewards(ours=0.8), wrong, "right", groups=[0, 0])
+  assert stricken.total is None and stricken.correct is None
+  assert stricken.causes == ("ours:not_scored_bug",)
+  assert re.search(said, stricken.unscored["ours"]) and "test_scorer.py" in stricken.unscored["ours"]
+  assert right.total == 1.0
+
+
+def test_what_ends_the_process_that_serves_it_is_stopped():
+  @register("deadly", kind="quality")
+  def deadly(completion, example):
+    raise Exhausted("sandbox")
+
+  (breakdown,) = score(rewards(deadly=0.5), "x")
+  assert breakdown.total == 0.0 and breakdown.causes == ("deadly:sandbox",)
 
 
 def test_a_batch_sees_the_valid_completions_of_its_domain_and_a_group_none_for_the_refused():

@@ -385,7 +385,7 @@ def test_a_missing_key_is_refused_for_openai_and_fine_for_a_server_of_ones_own(s
   assert server.requests[-1][1]["authorization"] == "Bearer other"
 
 
-def test_in_a_scorer_a_failed_judgement_leaves_the_component_out_for_its_group(server, build, tmp_path):
+def test_in_a_scorer_a_failed_judgement_takes_its_completion_out_of_the_group(server, build, tmp_path):
   server.answers = (
       lambda number, request: failure(500) if "bad" in request["messages"][1]["content"] else reply()
   )
@@ -393,7 +393,7 @@ def test_in_a_scorer_a_failed_judgement_leaves_the_component_out_for_its_group(s
   scorer = Scorer({"creative_writing": {"format": {"weight": 0.2}, "rubric_judge": entry}})
   texts = [render("think", "good"), render("think", "bad"), render("think", "fine"), "no tags"]
   results = scorer.score([example()] * 4, texts, groups=[0, 0, 1, 1])
-  assert [result.total for result in results[:2]] == [None, None]
+  assert [result.total for result in results[:2]] == [pytest.approx(0.2 + 0.8 * GOOD_SCORE), None]
   assert results[2].total == pytest.approx(0.2 + 0.8 * GOOD_SCORE)
   assert results[3].total == 0.0
   assert "rubric_judge:not_scored_judge" in results[1].causes
