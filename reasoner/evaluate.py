@@ -23,7 +23,7 @@ def evaluate(policy, service, sets: Mapping[str, Sequence[Example]], render, sam
 
   Args:
     policy: a grpo.Policy.
-    service: scores completions (rewards.service.workers.Service).
+    service: scores completions (rewards.service.Service).
     sets: examples by the name of their set.
     render: Example -> token ids of its prompt.
     sampling: a grpo.Sampling; greedy.

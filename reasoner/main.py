@@ -14,6 +14,8 @@ from absl import logging
 from reasoner.run import assemble
 from rewards import recipes
 from rewards.errors import ConfigError
+from rewards.scorer import ComponentError
+from rewards.service import WorkerError
 
 _CONFIG = flags.DEFINE_string("config", None, "A recipe: a Python file, with an optional :variant.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where the run lives; by default runs/<recipe>.")
@@ -34,7 +36,7 @@ def main(argv: list[str]) -> None:
     from reasoner import train  # JAX and Tunix: seconds, which a mistake in the config need not cost
 
     train.train(run)
-  except ConfigError as error:
+  except (ConfigError, ComponentError, WorkerError) as error:
     sys.stderr.write(f"error: {error}\n")
     sys.exit(2)
   except KeyboardInterrupt:

@@ -39,7 +39,7 @@ from reasoner.run import progress
 from rewards import format as output_format
 from rewards.errors import ConfigError
 from rewards.schema import Example
-from rewards.service import workers
+from rewards.service import Service
 
 BEFORE = assemble.BEFORE
 AFTER, SAMPLES, SUMMARY = "evaluation_after.jsonl", "samples.jsonl", "summary.json"
@@ -62,8 +62,9 @@ def train(run: assemble.Run) -> None:
     print("Loading rows ...", flush=True)
     corpus = load_corpus(run)
     service = resources.enter_context(
-        workers.Service(
-            config["rewards"], defaults=run.default_rewards, plugins=config["plugins"], **config["scoring"]
+        Service(
+            config["rewards"], defaults=run.default_rewards, plugins=config["plugins"],
+            faults_path=run.workdir / "faults.jsonl", **config["scoring"]
         )
     )
     print("Checking gold answers against their own rewards ...", flush=True)
@@ -152,7 +153,7 @@ def check_same_rows(run: assemble.Run, corpus: data.Corpus) -> None:
   files.write_json(path, now)
 
 
-def try_rewards(corpus: data.Corpus, service: workers.Service) -> None:
+def try_rewards(corpus: data.Corpus, service: Service) -> None:
   """Scores a row of every domain, so that a reward's own bug shows before any weight is loaded.
 
   Raises:

@@ -37,7 +37,8 @@ from rewards.rows import RowError
 from rewards.schema import Example
 from rewards.schema import RewardBreakdown
 from rewards.schema import Score
-from rewards.service.workers import Service
+from rewards.service import Service
+from rewards.service import WorkerError
 
 RECIPE = pathlib.Path(__file__).resolve().parents[1] / "experiments" / "seven_domain.py"
 
@@ -46,7 +47,7 @@ BLOCK_ROWS = 512
 BLOCKS_IN_FLIGHT = 2
 
 # Fields that this command understands or adds: they say nothing about the example.
-_OWN_FIELDS = ("completion", "group", "total", "gate", "failure", "correct", "scores", "causes")
+_OWN_FIELDS = ("completion", "group", "total", "gate", "failure", "correct", "scores", "causes", "unscored")
 
 _FAILURES = {
     "missing": "a pair of tags is missing",
@@ -68,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
   options.overrides = overrides
   try:
     return options.run(options) or 0
-  except ConfigError as error:
+  except (ConfigError, scorer.ComponentError, WorkerError) as error:
     print(f"error: {error}", file=sys.stderr)
     return 2
   except BrokenPipeError:  # `| head` has read enough
@@ -337,11 +338,11 @@ def _print_breakdown(example: Example, breakdown: RewardBreakdown) -> None:
         "none" if score is None else f"{score:.3f}",
         "left out" if weight is None else f"{weight:g}",
         effect,
-        "not scored" if score is None else getattr(score, "reason", ""),
+        f"not scored: {breakdown.unscored[name]}" if score is None else getattr(score, "reason", ""),
     ))
   _print_table(rows)
   if breakdown.total is None:
-    print("total = none: nothing that is paid could be scored.")
+    print("total = none: something that is paid could not be scored, which is no fault of the completion.")
   else:
     paid = f"{breakdown.total * offered:.3f} / {offered:g}"
     if breakdown.guards:

@@ -233,7 +233,7 @@ def search(
   """Attacks the rows of one domain; candidates of all rows are scored together, round by round.
 
   Args:
-    scorer: `rewards.service.workers.Service` or `rewards.scorer.Scorer`.
+    scorer: `rewards.service.Service` or `rewards.scorer.Scorer`.
     rows: of one domain.
     budget: candidates that are scored for each row and aim, at most.
     seed: the same seed and rows give the same outcome.

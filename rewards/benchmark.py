@@ -26,7 +26,7 @@ from rewards.schema import Number
 from rewards.schema import Text
 from rewards.schema import UnitTests
 from rewards.schema import YesNo
-from rewards.service.workers import Service
+from rewards.service import Service
 
 LARGE_BATCH = 1024
 SMALL_BATCH = 64

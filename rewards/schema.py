@@ -82,6 +82,21 @@ class Example:
   def __post_init__(self):
     object.__setattr__(self, "extra", types.MappingProxyType(dict(self.extra)))
 
+  def as_row(self) -> dict[str, Any]:
+    """Returns the pool row that this is: what `rows.example_from_row` would read it from."""
+    metadata: dict[str, Any] = {}
+    answer: Any = self.reference.text
+    match self.reference:
+      case Choice(label=answer, choices=choices):
+        metadata["choices"] = {"label": [c[0] for c in choices], "text": [c[1] for c in choices]}
+      case UnitTests(tests=tests, setup=setup):
+        metadata |= {"test_cases": list(tests), "test_setup_code": setup}
+      case Text(aliases=aliases):
+        metadata["aliases"] = list(aliases)
+    carried = {k: v for k, v in self.extra.items() if k != "metadata"}
+    own = {"uid": self.uid, "domain": self.domain, "prompt": self.prompt, "answer": answer}
+    return carried | own | {"metadata": metadata}
+
   def __reduce__(self):  # a mapping proxy cannot be pickled, and workers need examples
     fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
     return _example, (fields | {"extra": dict(self.extra)},)

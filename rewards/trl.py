@@ -14,7 +14,7 @@ from typing import Any
 
 from rewards.errors import ConfigError
 from rewards.rows import example_from_row
-from rewards.service.workers import Service
+from rewards.service import Service
 
 _COLUMNS = ("uid", "domain", "answer", "metadata")
 
@@ -32,7 +32,7 @@ def as_trl(
     rewards: as `Scorer` takes them, such as a recipe's `config.rewards.to_dict()`.
     domain: the domain of rows without a `domain` column; not needed where `rewards` has only one.
     plugins: paths of files that register more rewards.
-    **settings: of workers.Service, such as num_workers or completion_timeout_seconds.
+    **settings: of Service, such as num_workers or completion_timeout_seconds.
 
   Returns:
     A function. Completions are text or lists of messages, of which the last one counts. Neighbours

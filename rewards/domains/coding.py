@@ -35,6 +35,11 @@ _LATE_FENCE = re.compile(
 _PYTHON = ("python", "python3", "py", "py3", "python2", "ipython")
 _UNNAMED = ("", "code", "text", "txt", "plaintext")
 
+# What stands around a program instead of a fence: MBPP's own marks, and a language's name.
+_MARKED = re.compile(r"^[ \t]*\[BEGIN\](?P<text>.*?)(?:^[ \t]*\[DONE\]|\Z)", re.DOTALL | re.MULTILINE)
+_DONE = re.compile(r"^[ \t]*\[DONE\]", re.MULTILINE)
+_LANGUAGE_LINE = re.compile(r"\s*(?:python3?|py)[ \t]*:?[ \t]*\n", re.IGNORECASE)
+
 _MOST_BLOCKS = 64
 # What a block without a definition must have to be part of the program: a name for later blocks.
 _BINDS = re.compile(r"^(?:import |from |\w+ *(?::[^=\n]+)?=[^=])", re.MULTILINE)
@@ -57,10 +62,16 @@ def extract_program(answer: str) -> tuple[str, ...]:
   Of several fenced blocks those tagged as Python count, else those without a tag, else all.
   Together they are one program, as prose cuts a program into pieces; but a block that defines again
   what an earlier one defined replaces it, and blocks that define nothing, after the last one that
-  does, are examples of its use and left out. An unclosed fence runs to the end.
+  does, are examples of its use and left out. An unclosed fence runs to the end, unless the program
+  stands before it: then it closes one that was never opened. `[BEGIN]`, `[DONE]` and a first line
+  "python" are marks, not code.
   """
   if len(answer) > 2 * sandbox.PROGRAM_CHARACTERS:
     return (answer,)  # which is refused
+  marked = _MARKED.search(answer)
+  answer = marked["text"] if marked else _DONE.split(answer, maxsplit=1)[0]
+  answer = _LANGUAGE_LINE.sub("", answer, count=1) if _LANGUAGE_LINE.match(answer) else answer
+  answer = _before_lone_fence(answer)
   blocks = [(language.lower(), text) for language, text in _fenced(answer) if text.strip()]
   if not blocks:
     return answer, *filter(None, [_code_lines(answer)])
@@ -82,6 +93,20 @@ def extract_program(answer: str) -> tuple[str, ...]:
     pending = []
   defining = [text for text in kept if _definitions(text)]
   return ("\n\n".join(kept or pending), *defining[::-1])[:4]
+
+
+def _before_lone_fence(answer: str) -> str:
+  """Returns what stands before a fence that closes what was never opened; all, where there is none.
+
+  That is the only fence, it names no language, a definition stands before it and none after it.
+  """
+  lines = answer.split("\n")
+  fences = [n for n, line in enumerate(lines) if _FENCE.match(line)]
+  if len(fences) == 1 and not _FENCE.match(lines[fences[0]])["language"]:
+    before, after = "\n".join(lines[: fences[0]]), "\n".join(lines[fences[0] + 1 :])
+    if _definitions(before) and not _definitions(after):
+      return before
+  return answer
 
 
 def _definitions(source: str) -> set[str]:

@@ -188,6 +188,7 @@ class Peer:
   def __init__(self, stream: int, *, trusted: bool, program: types.ModuleType | None = None):
     self.trusted = trusted
     self.refused = False  # a proxy refused something: whatever follows in this test is void
+    self.stopped = False  # a call raised StopIteration, which `map` takes for its own end
     self.gone = ""  # why the other side is no longer listened to
     self.calls = 0  # how often the other side was asked
     self.exception_types: dict[str, type] = {}  # the program's own ones, as the tests know them
@@ -240,7 +241,11 @@ class Peer:
     while True:
       message = self.receive()
       if message[0] in ("ok", "raise"):
-        return self._take(message, known)
+        try:
+          return self._take(message, known)
+        except StopIteration:
+          self.stopped |= parts[1:2] != ("__next__",)
+          raise
       self.serve(message)
 
   def _take(self, message: list, known: "_Numbers") -> Any:

@@ -161,7 +161,7 @@ def _attempt(
     code: types.CodeType, source: str, namespace: dict[str, Any], peer: remote.Peer
 ) -> tuple[str, str] | None:
   """Runs one test; returns None when it passes, else a cause and a reason."""
-  peer.refused = False
+  peer.refused = peer.stopped = False
   name, failure = code.co_filename, None
   try:
     exec(code, namespace)
@@ -182,6 +182,8 @@ def _attempt(
     failure = ("crash", f"{name}: {type(error).__name__}: {_text(error)}")
   if peer.gone and (failure is None or failure[0] == ""):
     return "crash", f"in {name}, {peer.gone}"  # a test may expect an exception, and take it for one
+  if peer.stopped and failure is None and "StopIteration" not in source:  # all(map(f, xs)) would be true
+    return "crash", f"{name}: a call raised StopIteration"
   if peer.refused and failure is None:
     return "", f"{name} was given an object that is not a plain value"
   return failure

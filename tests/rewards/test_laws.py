@@ -27,7 +27,7 @@ from rewards.schema import Text
 from rewards.schema import UnitTests
 from rewards.schema import YesNo
 from rewards.scorer import Scorer
-from rewards.service.workers import Service
+from rewards.service import Service
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

@@ -92,7 +92,7 @@ def test_score_adds_its_fields_to_each_row_in_order(tmp_path, recipe, capsys):
   assert verdicts[0] == dict(total=1.0, gate=True, failure=None, correct=True, scores={"same": 1.0, "brevity": 1.0})
   assert verdicts[1] == dict(total=0.2, gate=True, failure=None, correct=False, scores={"same": 0.0, "brevity": 0.5})
   assert verdicts[2] == dict(total=0.0, gate=False, failure="missing", correct=False, scores={})
-  assert verdicts[3] == dict(total=0.2, gate=True, failure=None, correct=None, scores={"same": None, "brevity": None})
+  assert verdicts[3] == dict(total=None, gate=True, failure=None, correct=None, scores={"same": None, "brevity": None})
   assert sorted(scored[3]["causes"]) == ["brevity:not_scored", "same:not_scored"]
   assert verdicts[4]["failure"] == "empty"
   assert os.listdir(tmp_path).count("scored.jsonl") == 1 and not list(tmp_path.glob("*.unfinished"))
@@ -212,7 +212,9 @@ def test_explain_says_why_the_gate_refuses_and_what_was_not_scored(tmp_path, rec
   _, text = explain(tmp_path, recipe, capsys, [row("<reasoning>cut")])
   assert "gate: refused, unclosed" in text and "cut off" in text
   _, text = explain(tmp_path, recipe, capsys, [row("<reasoning>r</reasoning><answer>unmeasured</answer>", answer="?")])
-  assert "same none 0.8 0.000 not scored" in text and "brevity none left out not scored" in text
+  assert "same none 0.8 0.000 not scored: there is nothing to measure" in text
+  assert "brevity none left out not scored: there is nothing to measure" in text
+  assert "total = none: something that is paid could not be scored" in text
 
 
 def test_explain_names_a_row_that_is_not_there(tmp_path, recipe, capsys):

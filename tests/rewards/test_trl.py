@@ -99,7 +99,7 @@ def test_neighbours_with_the_same_row_are_a_group(as_trl):
 
 def test_guards_take_their_part(as_trl):
   reward = as_trl({"riddles": {**TRUTH, "calm": {"weight": 0.5}}})
-  assert reward(["p"] * 2, [render("r", "river!"), render("r", "river")], answer=["river!", "river"]) == [0.6, 1.0]
+  assert reward(["p"] * 2, [render("r", "river!"), render("r", "river")], answer=["river!", "river"]) == pytest.approx([0.6, 1.0])
 
 
 def test_a_total_that_is_none_stays_none(as_trl):

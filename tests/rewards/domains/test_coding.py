@@ -82,6 +82,16 @@ CLEAN = {
     "prose_between_functions": f"A helper.\n\n{PLUS}\n\nThe function (short):\n\n{WITH_PLUS}",
     "decorated_and_commented": f"# Adds.\nimport functools\n\n@functools.cache\n{ADD}",
     "main_guard": f"{ADD}\n\nif __name__ == '__main__':\n    print(add(int(input()), 1))",
+    "lone_closing_fence": f"{ADD}\n{FENCE}\nIt adds",
+    "lone_closing_fence_after_prose": f"Here it is:\n\n{ADD}\n{FENCE}\n\nThis returns the sum.",
+    "marks_of_mbpp": f"[BEGIN]\n{ADD}\n[DONE]",
+    "marks_and_prose": f"Sure.\n[BEGIN]\n{ADD}\n[DONE]\nIt adds its arguments.",
+    "an_opened_mark_alone": f"[BEGIN]\n{ADD}",
+    "a_closing_mark_alone": f"{ADD}\n[DONE]\nmore",
+    "marks_around_a_fence": f"[BEGIN]\n{fenced(ADD)}[DONE]",
+    "a_language_without_a_fence": f"python\n{ADD}",
+    "a_language_and_a_colon": f"Python3:\n{ADD}",
+    "a_language_and_a_lone_fence": f"python\n{ADD}\n{FENCE}",
     "tabs": "def add(a, b):\n\tif a:\n\t\treturn a + b\n\treturn b",
 }
 

@@ -11,6 +11,8 @@ import time
 import pytest
 
 from rewards import sandbox
+from rewards.errors import ConfigError
+from rewards.errors import Exhausted
 from rewards.sandbox import isolation
 
 AT_REST = (2, 3)  # keeper, fork server, and the judge if it can go on
@@ -1020,3 +1022,59 @@ def test_limits_of_the_scoring_process_stay_as_they_were(box):
 def test_an_overlong_program_is_not_run(box):
   report = run(box, "#" * (sandbox.PROGRAM_CHARACTERS + 1))
   assert report.cause == "oversize" and report.passed == (False, False)
+
+
+# ---- exceptions that Python itself swallows ----
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "assert all(map(f, [1, 2]))",
+        "assert not any(map(f, [1, 2]))",
+        "assert list(map(f, [1])) == []",
+        "assert sum(map(f, [1])) == 0",
+        "assert [x for x in iter(f, None)] == []",
+    ],
+)
+@pytest.mark.parametrize(
+    "program",
+    [
+        "def f(*x): raise StopIteration",
+        "class E(StopIteration): pass\ndef f(*x): raise E",
+        "def f(*x): return next(iter(()))",
+    ],
+)
+def test_a_call_that_ends_an_iteration_passes_no_test(box, program, test):
+  report = run(box, program, [test])
+  assert report.passed == (False,) and report.cause == "crash"
+
+
+def test_honest_iterators_end_and_tests_may_expect_it(box):
+  generator = "def f(n):\n  yield from range(n)"
+  assert run(box, generator, ["assert list(f(3)) == [0, 1, 2]", "assert all(map(list, [f(1)]))"]).passed == (True, True)
+  expected = "try:\n  f()\nexcept StopIteration:\n  pass\nelse:\n  assert False"
+  assert run(box, "def f(): raise StopIteration", [expected]).passed == (True,)
+
+
+def test_a_program_that_kills_the_supervisor_twice_is_exhausted_and_the_next_one_is_served(monkeypatch):
+  box = sandbox.Sandbox()
+  start, started = box._start, []
+
+  def start_and_die():
+    start()
+    started.append(box._process.pid)
+    if len(started) <= 2:
+      box._process.kill()
+
+  monkeypatch.setattr(box, "_start", start_and_die)
+  with pytest.raises(Exhausted, match="sandbox"):
+    run(box, "def f(x): return x * x")
+  assert run(box, "def f(x): return x * x").passed == (True, True)
+  box.close()
+
+
+def test_a_sandbox_that_cannot_start_is_a_sentence_for_the_user(monkeypatch):
+  monkeypatch.setattr(sys, "executable", "/nowhere/python")
+  with pytest.raises(ConfigError, match="the sandbox did not start under /nowhere/python"):
+    sandbox.Sandbox().run("", ["assert f()"])

@@ -1,5 +1,7 @@
 """The scoring service: the Scorer's verdicts, whatever completions do to the workers."""
 
+import dataclasses
+import json
 import os
 import pathlib
 import pickle
@@ -13,13 +15,17 @@ import pytest
 from rewards.errors import ConfigError
 from rewards.format import render
 from rewards.registry import temporary
+from rewards.rows import example_from_row
 from rewards.schema import Example
 from rewards.schema import Text
 from rewards.scorer import ComponentError
 from rewards.scorer import Scorer
-from rewards.service import workers
-from rewards.service.workers import Service
-from rewards.service.workers import WorkerError
+from rewards.scorer import STRICT
+from rewards.service import pool
+from rewards.service import Service
+from rewards.service import service as service_module
+from rewards.service import worker
+from rewards.service import WorkerError
 
 PLUGIN = '''
 import ctypes, os, subprocess, sys, time
@@ -37,7 +43,7 @@ def obey(completion, example):
   if order == "segfault": ctypes.string_at(0)
   if order == "leave": os._exit(0)
   if order == "sysexit": sys.exit()
-  if order == "raise": raise KeyError("a bug of ours")
+  if order == "raise": raise KeyError("a bug of theirs")
   if order == "eat": return float(len(bytearray(1 << 40)) > 0)
   if order == "nest":
     def nest(n): return nest(n + 1)
@@ -98,7 +104,7 @@ def service(plugin):
 
 @pytest.fixture
 def short_backstop(monkeypatch):
-  monkeypatch.setattr(workers, "WALL_DEADLINES", 3)
+  monkeypatch.setattr(pool, "WALL_DEADLINES", 3)
 
 
 def example(number=0, **extra):
@@ -182,8 +188,8 @@ def test_a_worker_that_dies_of_something_else_costs_no_completion_its_reward(ser
 
 
 def test_a_worker_that_has_grown_big_is_replaced_and_nobody_pays_for_it(plugin, monkeypatch):
-  monkeypatch.setattr(workers, "WORKER_GROWTH_BYTES", 64 << 20)
-  monkeypatch.setattr(workers, "WORKER_MEMORY_BYTES", 1 << 30)
+  monkeypatch.setattr(service_module, "WORKER_GROWTH_BYTES", 64 << 20)
+  monkeypatch.setattr(service_module, "WORKER_MEMORY_BYTES", 1 << 30)
   with Service(REWARDS, plugins=[plugin], num_workers=1) as service:
     pids = [score(service, ["pid"])[0].scores["obey"].reason for _ in range(2)]
     assert pids[0] == pids[1]
@@ -198,11 +204,57 @@ def test_what_an_overrunning_component_started_is_killed_with_it(service, tmp_pa
   assert not alive(int((tmp_path / "pid").read_text()))
 
 
-def test_a_components_bug_stops_with_uid_place_and_traceback(service, plugin):
+def test_a_plugins_bug_stops_with_uid_place_traceback_and_the_completion_kept(service, plugin):
   with pytest.raises(ComponentError, match=r"'obey' \(.*obedience.py:7\) failed on obedience/1: KeyError") as caught:
     score(service, ["ok", "raise"])
-  assert 'raise KeyError("a bug of ours")' in "".join(caught.value.__notes__)
+  assert 'raise KeyError("a bug of theirs")' in "".join(caught.value.__notes__)
+  path = str(caught.value).rsplit("The completion is kept in ", 1)[1]
+  kept = [json.loads(line) for line in open(path, encoding="utf-8")]
+  assert (kept[-1]["uid"], kept[-1]["completion"]) == ("obedience/1", render("I obey.", "raise"))
+  assert example_from_row(kept[-1], "kept").reference == example().reference and "KeyError" in kept[-1]["error"]
   assert score(service, ["ok"])[0].total == 1.0  # and the service is still there
+
+
+OURS = """
+from rewards import register
+
+def ours(completion, example):
+  if completion.answer == example.reference.text == "deadly":
+    import os
+    os._exit(1)
+  return 1 / (completion.answer != "bug")
+
+ours.__module__ = "rewards.domains.logic"  # as if it stood there
+register("ours", kind="correctness")(ours)
+"""
+
+
+@pytest.fixture
+def our_service(tmp_path, monkeypatch):
+  monkeypatch.delenv(STRICT)
+  (tmp_path / "ours.py").write_text(OURS)
+  rewards = {"obedience": {"format": {"weight": 0.2}, "ours": {"weight": 0.8}}}
+  faults = tmp_path / "faults.jsonl"
+  with temporary():
+    with Service(rewards, plugins=[str(tmp_path / "ours.py")], num_workers=1, faults_path=faults) as service:
+      yield service, faults
+
+
+def test_a_bug_of_ours_leaves_its_row_unscored_and_keeps_the_completion(our_service, caplog):
+  service, faults = our_service
+  fine, stricken, also_fine = score(service, ["ok", "bug", "ok"])
+  assert fine.total == also_fine.total == 1.0
+  assert stricken.total is None and stricken.causes == ("ours:not_scored_bug",)
+  (kept,) = map(json.loads, faults.read_text().splitlines())
+  assert (kept["uid"], kept["completion"]) == ("obedience/1", render("I obey.", "bug"))
+  assert "ZeroDivisionError" in kept["error"] and "Traceback" in caplog.text
+
+
+def test_a_gold_answer_that_kills_workers_stops_nobody(our_service):
+  service, _ = our_service
+  gold = dataclasses.replace(example(), reference=Text(text="deadly"))
+  (breakdown,) = service.score([gold], [render("r", "ok")])  # workers warm up with gold answers
+  assert breakdown.total == 1.0
 
 
 def test_what_a_component_prints_does_not_reach_the_pipe(service):
@@ -255,7 +307,7 @@ def test_a_row_nested_too_deeply_names_its_uid_and_deep_rows_pass(service):
 
 def test_an_example_travels_once_however_many_completions_it_has():
   big = example(text="x" * 100_000)
-  task = workers._Task(items=[(i, big, "y") for i in range(64)])
+  task = worker.Task(items=[(i, big, "y") for i in range(64)])
   assert len(pickle.dumps(task)) < 110_000
 
 
@@ -264,9 +316,10 @@ def test_a_batch_component_that_hangs_or_crashes_is_not_scored_and_the_rest_is(p
     service.start()
     (crashed,) = score(service, ["crash the batch"])
     assert crashed.scores == {"obey": 0.0, "share": 1.0, "size": None}
-    assert crashed.causes == ("size:not_scored",) and "size" not in crashed.weights
+    assert crashed.causes == ("size:not_scored_crash",) and crashed.total is None
+    assert crashed.unscored == {"size": "its worker ended twice (crash) on this batch or group"}
     (hung,) = score(service, ["hang the batch"])
-    assert hung.scores["size"] is None and hung.total is not None
+    assert hung.scores["size"] is None and hung.total is None
     (fine,) = score(service, ["ok"])
     assert fine.scores == {"obey": 1.0, "share": 1.0, "size": 1.0}
 
@@ -275,7 +328,8 @@ def test_what_the_batchs_deadline_cuts_off_is_not_scored_rather_than_wrong(plugi
   with Service(REWARDS, plugins=[plugin], num_workers=1, batch_timeout_seconds=5.0) as service:
     service.start()
     cut, also_cut = score(service, ["sleep 1000", "sleep 1000"])
-    assert cut.scores == {"obey": None} and cut.correct is None and cut.total == pytest.approx(0.2)
+    assert cut.scores == {"obey": None} and cut.correct is None and cut.total is None  # 0.2 were paid once
+    assert cut.causes == ("obey:not_scored_batch_deadline",)
     assert also_cut == cut
     assert score(service, ["ok"])[0].total == 1.0
 
@@ -340,7 +394,7 @@ def test_workers_end_when_their_parent_is_killed_idle_or_busy(plugin, answer):
 import sys, time
 from rewards.format import render
 from rewards.schema import Example, Text
-from rewards.service.workers import Service
+from rewards.service import Service
 service = Service({REWARDS!r}, plugins=[{plugin!r}], num_workers=2, completion_timeout_seconds=1000.0)
 service.start()
 service.submit([Example(uid="u", domain="obedience", prompt="p", reference=Text(text="ok"))],
