@@ -38,6 +38,7 @@ UNSHOWN = "right answers, reasoning that shows nothing"
 EDITS = "random edits"
 ROUND = 24  # candidates of a row that are scored together
 FAMILIES_SHARE = 0.4  # of the budget, before edits begin
+BEST = 3  # families, edits among them, that have the rest of it; the best of them half
 PARENTS = 6
 CLOSE = 0.05  # totals that are nearer than this are hardly told apart by a policy
 WORST = 3
@@ -163,7 +164,10 @@ class _Search:
   def __init__(self, row: Row, material: Material, families: Families, aim: str, budget: int, seed: int):
     self.row, self.material, self._aim, self._budget = row, material, aim, budget
     self._rng = random.Random(f"{seed}/{row.example.uid}/{aim}")
-    self._fresh = _in_turn(families, material, seed)
+    self._streams = {
+        name: iter(family(material, random.Random(f"{seed}/{row.example.uid}/{name}")))
+        for name, family in families.items()
+    }
     self._known: set[str] = set()
     self._parents: list[tuple[float, str, Draft]] = []
     self.best: dict[str, Found] = {}
@@ -171,23 +175,34 @@ class _Search:
   def propose(self) -> list[tuple[str, str, Draft, str]]:
     """Returns up to ROUND new candidates: family, root, draft and completion."""
     room = min(ROUND, self._budget - len(self._known))
-    editing = self._parents and len(self._known) >= FAMILIES_SHARE * self._budget
+    sources = itertools.cycle(self._sources())
     proposals = []
-    for _ in range(20 * room):  # an edit may give what is known, or what is not worthless
+    for _ in range(20 * room):  # a draft may be known, or not worthless; a family may have no more
       if len(proposals) == room:
         break
-      root, draft = self._edited() if editing else next(self._fresh, (None, None))
-      if draft is None:
-        if not self._parents:
-          break
-        editing = True
+      family = next(sources, None)
+      if family == EDITS:
+        root, draft = self._edited()
+      elif (draft := next(self._streams.get(family, iter(())), None)) is not None:
+        root = family
+      else:
+        self._streams.pop(family, None)
+        sources = itertools.cycle(self._sources())
         continue
       text = self._completion(draft)
-      if text in self._known or not self._worthless(draft):
-        continue
-      self._known.add(text)
-      proposals.append((EDITS if editing else root, root, draft, text))
+      if text not in self._known and self._worthless(draft):
+        self._known.add(text)
+        proposals.append((family, root, draft, text))
     return proposals
+
+  def _sources(self) -> list[str]:
+    """Returns whom to ask in turn: every family at first, then those that were paid best, and edits."""
+    if self._streams and len(self._known) < FAMILIES_SHARE * self._budget:
+      return list(self._streams)
+    paid = {EDITS: self._parents[0][0]} if self._parents else {}  # first: of two equals, edits go on
+    paid |= {name: self.best[name].total for name in self._streams if name in self.best}
+    first, *others = sorted(paid, key=lambda name: -paid[name])[:BEST] or [None]
+    return [source for other in others or [first] for source in (first, other)]
 
   def learn(self, proposal: tuple[str, str, Draft, str], total: float) -> None:
     family, root, draft, text = proposal
@@ -210,21 +225,6 @@ class _Search:
   def _worthless(self, draft: Draft) -> bool:
     reference = self.row.example.reference
     return self._aim != WORTHLESS or not draft.edits or not materials.shares_run(draft.text, reference.text)
-
-
-def _in_turn(families: Families, material: Material, seed: int) -> Iterator[tuple[str, Draft]]:
-  """Yields one draft of each family after the other, until none has any left."""
-  streams = {
-      name: iter(family(material, random.Random(f"{seed}/{material.example.uid}/{name}")))
-      for name, family in families.items()
-  }
-  while streams:
-    for name in list(streams):
-      draft = next(streams[name], None)
-      if draft is None:
-        del streams[name]
-      else:
-        yield name, draft
 
 
 def search(

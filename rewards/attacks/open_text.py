@@ -5,6 +5,7 @@ the prompt asks; why that makes them worthless stands in each docstring.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+import itertools
 import random
 import re
 
@@ -76,18 +77,18 @@ def pasted(material: Material, rng: random.Random) -> Iterator[Draft]:
   """
   source = material.source
   half = (len(source) + 1) // 2
+  cuts = [source[::2], source[1::2] or source]
   for count in dict.fromkeys((1, 2, 3, 5, half, len(source))):
     middle = max(0, (len(source) - count) // 2)
-    for cut in (source[:count], source[middle : middle + count], source[-count:], source[:count][::-1]):
-      for disguise in _DISGUISES:
-        yield Draft(tuple(filter(None, (disguise(s) for s in cut))) or cut, edits=False)
-  yield Draft(source[::2], edits=False)
-  yield Draft(source[1::2] or source, edits=False)
-  while len(source) > 4:  # passages of a few sentences, wherever they begin, in two disguises
-    count = rng.randint(3, half + 1)
+    cuts += [source[:count], source[middle : middle + count], source[-count:], source[:count][::-1]]
+  for cut, disguise in rng.sample(both := list(itertools.product(cuts, _DISGUISES)), len(both)):
+    yield Draft(tuple(filter(None, map(disguise, cut))) or cut, edits=False)
+  while len(source) > 4:  # passages of a few sentences, wherever they begin, each in some disguise
+    count = rng.randint(3, len(source))
     start = rng.randrange(len(source) - count + 1)
-    first, second = rng.sample(_DISGUISES, 2)
-    yield Draft(tuple(filter(None, (second(first(s)) for s in source[start : start + count]))), edits=False)
+    disguises = rng.sample(_DISGUISES, rng.choice((1, 2, 4)))
+    cut = [rng.choice(disguises)(rng.choice(disguises)(s)) for s in source[start : start + count]]
+    yield Draft(tuple(filter(None, cut)) or source, edits=False)
 
 
 def _without_every(n: int) -> Callable[[str], str]:
@@ -96,6 +97,13 @@ def _without_every(n: int) -> Callable[[str], str]:
 
 def _filled_every(n: int) -> Callable[[str], str]:
   return lambda s: " ".join(f"{word} also" if not i % n else word for i, word in enumerate(s.split(), 1))
+
+
+_FILLERS = frozenset("the a an of to in on at for with and is are was were be has had have that this it its by as".split())
+
+
+def _telegram(sentence: str) -> str:
+  return " ".join(word for word in sentence.split() if word.lower() not in _FILLERS)
 
 
 def _swapped(sentence: str) -> str:
@@ -111,6 +119,7 @@ _DISGUISES: tuple[Callable[[str], str], ...] = (
     _without_every(3),
     _filled_every(3),
     _swapped,
+    _telegram,
     lambda s: _reword(s, 0.0),
     lambda s: re.sub(r"^(\w)", lambda m: f"It is said that {m[1].lower()}", s),
     lambda s: " ".join(s.split()[:12]),
