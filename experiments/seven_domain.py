@@ -3,6 +3,7 @@ r"""GRPO + LoRA on Gemma 3 in seven domains at once: DISCO sampling, hybrid rewa
   python -m reasoner.main --config=experiments/seven_domain.py                # embedded: two CPU cores
   python -m reasoner.main --config=experiments/seven_domain.py:gemma3_270m --config.data.root=DATA
   python -m reasoner.main --config=experiments/seven_domain.py:gemma3_1b      # one TPU v5e-8, 9 hours
+  python -m reasoner.main --config=experiments/seven_domain.py:embedded_clean # no planted flaws
 
 `get_config` reads as the headline recipe; a variant is the same recipe, resized. Any field can be
 set on the command line: --config.rewards.creative_writing.prompt_relevance.weight=0.0 measures
@@ -26,7 +27,9 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
   )
 
   config.data = dict(
-      root="",  # a directory of JSONL or Parquet files laid out by hub id; "" loads from the hub
+      # A directory of JSONL or Parquet files laid out by hub id; "" loads from the hub. Or embedded:
+      # the project's own corpus with careless writers' traces; embedded_clean: without them.
+      root="",
       pools=(),  # paths of pool-schema files: {domain, prompt, answer, metadata}
       on_bad_row="stop",  # or "quarantine"
       evaluation_rows=200,  # held-out prompts a domain, at most
@@ -117,7 +120,6 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
       batch_size=16,
       learning_rate=1e-4,
       warmup_fraction=0.1,
-      flaws=dict(openings=0.0, no_answers=0.0, careless=0.0, careful=0.0),  # deliberately imperfect traces
       checkpoint_every=100,
   )
   config.grpo = dict(
@@ -143,12 +145,14 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
       samples_every=10,
   )
 
-  resize = {"gemma3_1b": None, "gemma3_270m": _gemma3_270m, "embedded": _embedded}
-  if variant not in resize:
-    raise ValueError(f"variant {variant!r} is unknown; accepted: {', '.join(resize)}")
-  if resize[variant]:
-    resize[variant](config)
+  if variant not in VARIANTS:
+    raise ValueError(f"variant {variant!r} is unknown; accepted: {', '.join(VARIANTS)}")
+  VARIANTS[variant](config)
   return config
+
+
+def _gemma3_1b(config: ml_collections.ConfigDict) -> None:
+  """The recipe as it stands: Gemma 3 1B, instruction-tuned, on one TPU v5e-8."""
 
 
 def _gemma3_270m(config: ml_collections.ConfigDict) -> None:
@@ -188,7 +192,10 @@ def _gemma3_270m(config: ml_collections.ConfigDict) -> None:
 
 
 def _embedded(config: ml_collections.ConfigDict) -> None:
-  """A 0.5 M-parameter Gemma 3 that starts from nothing: ten minutes on two CPU cores."""
+  """A 0.5 M-parameter Gemma 3 that starts from nothing: ten minutes on two CPU cores.
+
+  Its corpus plants flaws for GRPO to mend: 47.5 % of the cold start's traces break the format.
+  """
   config.model.update(name="embedded", mesh=dict(fsdp=1))
   config.data.update(root="embedded", evaluation_rows=96)
   config.data.sources = dict(
@@ -218,7 +225,6 @@ def _embedded(config: ml_collections.ConfigDict) -> None:
       batch_size=32,
       learning_rate=3e-3,
       warmup_fraction=0.07,
-      flaws=dict(openings=0.5, no_answers=0.2, careless=0.7, careful=0.25),
       checkpoint_every=100,
   )
   config.grpo.update(num_generations=8, num_iterations=1, beta=0.02)
@@ -232,3 +238,17 @@ def _embedded(config: ml_collections.ConfigDict) -> None:
       checkpoint_every=10,
       samples_every=5,
   )
+
+
+def _embedded_clean(config: ml_collections.ConfigDict) -> None:
+  """The same rows and steps without a flaw: what supervised training reaches where nothing is planted."""
+  _embedded(config)
+  config.data.root = "embedded_clean"
+
+
+VARIANTS = {
+    "gemma3_1b": _gemma3_1b,
+    "gemma3_270m": _gemma3_270m,
+    "embedded": _embedded,
+    "embedded_clean": _embedded_clean,
+}

@@ -1,5 +1,7 @@
 """python -m reasoner.main --config=experiments/seven_domain.py[:variant] [--workdir=...] [--config.field=value]
 
+--dry_run stops before JAX is loaded and prints what would run: model, steps, what each domain pays.
+
 Flags to one command. A user's mistake is answered with a sentence and exit status 2; a stack trace
 is kept for our own bugs.
 """
@@ -12,12 +14,14 @@ from absl import flags
 from absl import logging
 
 from reasoner.run import assemble
+from reasoner.run.settings import Settings
 from rewards import recipes
 from rewards.errors import ConfigError
 from rewards.scorer import ComponentError
 from rewards.service import WorkerError
 
 _CONFIG = flags.DEFINE_string("config", None, "A recipe: a Python file, with an optional :variant.")
+_DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only print what would run.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where the run lives; by default runs/<recipe>.")
 
 
@@ -27,12 +31,15 @@ def main(argv: list[str]) -> None:
     overrides = [argument for argument in argv[1:] if argument.startswith(recipes.PREFIX)]
     for argument in argv[1:]:
       if argument not in overrides:
-        raise ConfigError(f"{argument!r} is no flag; accepted: --config, --workdir, --config.FIELD=VALUE.")
+        raise ConfigError(f"{argument!r} is no flag; accepted: --config, --workdir, --dry_run, --config.FIELD=VALUE.")
     if not _CONFIG.value:
       raise ConfigError("--config is missing; try --config=experiments/seven_domain.py.")
-    config, defaults = recipes.load(_CONFIG.value, overrides)
+    config, defaults = recipes.load(_CONFIG.value, overrides, Settings)
     workdir = pathlib.Path(_WORKDIR.value or _default_workdir(_CONFIG.value))
     run = assemble.assemble(config, defaults, workdir)
+    if _DRY_RUN.value:
+      print("\n".join(run.lines()))
+      return
     from reasoner import train  # JAX and Tunix: seconds, which a mistake in the config need not cost
 
     train.train(run)

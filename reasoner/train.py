@@ -8,6 +8,7 @@ backstops of the scoring service.
 
 from collections.abc import Mapping, Sequence
 import contextlib
+import dataclasses
 import hashlib
 import json
 import pathlib
@@ -17,17 +18,18 @@ from typing import Any
 from flax import nnx
 import jax
 import numpy as np
-import optax
 
 from reasoner import data
 from reasoner import evaluate
 from reasoner import models
 from reasoner.data import prompts
 from reasoner.data import sampling
+from reasoner.data import traces as traces_lib
 from reasoner.models import lora
 from reasoner.models import mesh as mesh_lib
 from reasoner.policy import cold_start
 from reasoner.policy import grpo
+from reasoner.policy import optimizer as optimizer_lib
 from reasoner.reporting import metrics
 from reasoner.reporting import records as records_lib
 from reasoner.reporting import report
@@ -56,15 +58,19 @@ def train(run: assemble.Run) -> None:
       print(f"warning: {warning}")
     environment.check(run.workdir)
     clock = progress.Clock(run.workdir)
-    config = run.config
-    mesh = make_mesh(run)
+    settings = run.settings
+    mesh = mesh_lib.make_mesh(settings.model.mesh.fsdp or None, settings.model.mesh.tp)
+    settings.check_devices(mesh.shape["fsdp"])
 
     print("Loading rows ...", flush=True)
-    corpus = load_corpus(run)
+    corpus = run.load_rows(run.workdir / "quarantine.jsonl")
     service = resources.enter_context(
         Service(
-            config["rewards"], defaults=run.default_rewards, plugins=config["plugins"],
-            faults_path=run.workdir / "faults.jsonl", **config["scoring"]
+            settings.rewards,
+            defaults=run.default_rewards,
+            plugins=settings.plugins,
+            faults_path=run.workdir / "faults.jsonl",
+            **dataclasses.asdict(settings.scoring),
         )
     )
     print("Checking gold answers against their own rewards ...", flush=True)
@@ -72,15 +78,15 @@ def train(run: assemble.Run) -> None:
         corpus, service, rewards=run.domains, cache_path=models.cache_directory() / "gold.txt"
     )
     try_rewards(corpus, service)
-    schedule = make_schedule(run, corpus)
-    print("\n".join([*corpus.table(), "", *sampling_table(schedule)]), flush=True)
+    schedule = run.schedule(corpus)
+    print("\n".join([*corpus.table(), "", *schedule.lines()]), flush=True)
     check_same_rows(run, corpus)
     files.write_json(run.workdir / "disco.json", schedule.table())
-    files.write_json(run.workdir / assemble.CONFIG_FILE, config)
+    files.write_json(run.workdir / assemble.CONFIG_FILE, run.config)
 
     sample = [example for domain in sorted(corpus.train) for example in corpus.train[domain][::10]]
-    tokenizer = run.model.load_tokenizer(cold_start.vocabulary_texts(sample))
-    render = Renderer(tokenizer, config["rollout"]["max_prompt_tokens"])
+    tokenizer = run.model.load_tokenizer(traces_lib.vocabulary_texts(sample))
+    render = Renderer(tokenizer, settings.rollout.max_prompt_tokens)
     shortened = render.all(prompts_of(run, corpus, schedule))
     print(f"{shortened} of {render.count} prompts are shortened to fit.", flush=True)
     actor, reference = load_models(run, corpus, tokenizer, mesh, clock)
@@ -89,42 +95,13 @@ def train(run: assemble.Run) -> None:
         tokenizer,
         mesh,
         reference=reference,
-        max_prompt_tokens=config["rollout"]["max_prompt_tokens"],
-        max_new_tokens=config["rollout"]["max_new_tokens"],
+        max_prompt_tokens=settings.rollout.max_prompt_tokens,
+        max_new_tokens=settings.rollout.max_new_tokens,
     )
     run_evaluation(run, BEFORE, policy, service, corpus, render, clock)
     learn(run, policy, service, corpus, schedule, render, clock)
     run_evaluation(run, AFTER, policy, service, corpus, render, clock)
     finish(run, policy, clock, prompts={"count": render.count, "shortened": shortened})
-
-
-def load_corpus(run: assemble.Run) -> data.Corpus:
-  """Reads all rows, those of training and of evaluation."""
-  section = run.config["data"]
-  return data.load(
-      section["sources"],
-      domains=tuple(run.domains),
-      root=assemble.data_root(section),
-      pools=section["pools"],
-      evaluation_sets=section["evaluation_sets"],
-      on_bad_row=section["on_bad_row"],
-      quarantine_path=run.workdir / "quarantine.jsonl",
-      seed=run.seed,
-  )
-
-
-def make_mesh(run: assemble.Run) -> jax.sharding.Mesh:
-  """Returns the devices as the config lays them out, once a micro-batch divides over them."""
-  settings, train_settings = run.config["model"]["mesh"], run.config["train"]
-  mesh = mesh_lib.make_mesh(settings["fsdp"] or None, settings["tp"])
-  prompts_in_part = train_settings["prompts_per_step"] // train_settings["micro_batches"]
-  completions = prompts_in_part * run.algorithm.num_generations
-  if completions % mesh.shape["fsdp"]:
-    raise ConfigError(
-        f"config.model.mesh.fsdp={settings['fsdp']} takes {mesh.shape['fsdp']} devices, which do not divide "
-        f"the {completions} completions of a micro-batch: change it or config.train.prompts_per_step."
-    )
-  return mesh
 
 
 def check_same_rows(run: assemble.Run, corpus: data.Corpus) -> None:
@@ -140,7 +117,7 @@ def check_same_rows(run: assemble.Run, corpus: data.Corpus) -> None:
       row = example.uid, example.prompt, example.reference, sorted(example.extra.items())
       digest.update(repr(row).encode("utf-8", "backslashreplace"))
     now[domain] = digest.hexdigest()
-  now["plugins"] = [hashlib.sha256(pathlib.Path(p).read_bytes()).hexdigest() for p in run.config["plugins"]]
+  now["plugins"] = [hashlib.sha256(pathlib.Path(p).read_bytes()).hexdigest() for p in run.settings.plugins]
   path = run.workdir / "rows.json"
   if path.exists() and assemble.has_results(run.workdir):
     then = json.loads(path.read_text())
@@ -166,43 +143,9 @@ def try_rewards(corpus: data.Corpus, service: Service) -> None:
 
 def prompts_of(run: assemble.Run, corpus: data.Corpus, schedule: sampling.Schedule) -> list[Example]:
   """Returns every example that the run will train or evaluate on."""
-  drawn = {pair for step in range(run.config["train"]["steps"]) for pair in schedule.rows(step)}
+  drawn = {pair for step in range(run.settings.train.steps) for pair in schedule.rows(step)}
   trained = [corpus.train[domain][row] for domain, row in sorted(drawn)]
   return trained + [e for examples in evaluation_sets(run, corpus).values() for e in examples]
-
-
-def make_schedule(run: assemble.Run, corpus: data.Corpus) -> sampling.Schedule:
-  """Returns which rows each step of GRPO draws."""
-  settings = run.config["train"]
-  return _schedule(
-      run, corpus, settings["steps"], settings["prompts_per_step"], run.config["disco"]["max_repeats"]
-  )
-
-
-def _schedule(run, corpus, steps: int, prompts_per_step: int, max_repeats: int | None) -> sampling.Schedule:
-  return sampling.Schedule(
-      {domain: len(examples) for domain, examples in corpus.train.items()},
-      steps=steps,
-      prompts_per_step=prompts_per_step,
-      seed=run.seed,
-      alpha=run.config["disco"]["alpha"],
-      weights=run.config["disco"]["weights"],
-      max_repeats=max_repeats,
-  )
-
-
-def sampling_table(schedule: sampling.Schedule) -> list[str]:
-  """Returns the DISCO table as lines: natural share -> DISCO share -> rows drawn."""
-  lines = [f"{'domain':<20}{'rows':>8}{'natural':>10}{'DISCO':>10}{'drawn':>8}{'epochs':>8}"]
-  for row in schedule.table():
-    lines.append(
-        f"{row['domain']:<20}{row['rows']:>8,}{row['natural_share']:>10.1%}{row['disco_share']:>10.1%}"
-        f"{row['draws']:>8,}{row['epochs']:>8.2f}"
-    )
-  unheard = [row["domain"] for row in schedule.table() if not row["draws"]]
-  if unheard:
-    lines.append(f"warning: {', '.join(unheard)}: not drawn at all; raise config.disco.weights or train.steps.")
-  return lines
 
 
 class Renderer:
@@ -239,12 +182,12 @@ def load_models(run: assemble.Run, corpus: data.Corpus, tokenizer, mesh, clock: 
   A model that starts from nothing learns with all its weights and gets its adapter afterwards; a
   pretrained one learns with the adapter alone, which GRPO then goes on with.
   """
-  settings = run.config["model"]
-  base = run.model.load(mesh, mesh_lib.compute_dtype(settings["dtype"]), run.seed)
-  cold = run.config["cold_start"]["steps"] > 0
+  settings, seed = run.settings.model, run.settings.seed
+  base = run.model.load(mesh, mesh_lib.compute_dtype(settings.dtype), seed)
+  cold = run.settings.cold_start.steps > 0
   if cold and run.model.from_nothing:
     supervise(run, base, corpus, tokenizer, mesh, clock)
-  actor = lora.add_lora(base, seed=run.seed, **settings["lora"])
+  actor = lora.add_lora(base, seed=seed, **dataclasses.asdict(settings.lora))
   if cold and not run.model.from_nothing:
     supervise(run, actor, corpus, tokenizer, mesh, clock)
     return actor, None
@@ -253,12 +196,12 @@ def load_models(run: assemble.Run, corpus: data.Corpus, tokenizer, mesh, clock: 
 
 def supervise(run: assemble.Run, model, corpus: data.Corpus, tokenizer, mesh, clock: progress.Clock) -> None:
   """Trains the model on traces of the training rows, drawn as GRPO draws them."""
-  config = run.config["cold_start"]
+  config, seed = run.settings.cold_start, run.settings.seed
   kind = nnx.Param if run.model.from_nothing else nnx.LoRAParam
   saved = checkpoints.Checkpoints(run.workdir / "checkpoints" / "cold_start", keep=1)
   learner = cold_start.Learner(
-      model, mesh, steps=config["steps"], learning_rate=config["learning_rate"],
-      warmup_fraction=config["warmup_fraction"],
+      model, mesh, steps=config.steps, learning_rate=config.learning_rate,
+      warmup_fraction=config.warmup_fraction,
   )
   arrays = lambda: {  # noqa: E731
       "model": checkpoints.arrays_of(model, kind),
@@ -269,34 +212,33 @@ def supervise(run: assemble.Run, model, corpus: data.Corpus, tokenizer, mesh, cl
     restored = saved.restore(start, arrays())
     checkpoints.assign(model, restored["model"], kind)
     checkpoints.assign(learner.optimizer, restored["optimizer"], nnx.Variable)
-  if start < config["steps"]:
-    rollout = run.config["rollout"]
-    draws = _schedule(run, corpus, config["traces"], prompts_per_step=1, max_repeats=None)
-    examples = [corpus.train[d][i] for k in range(config["traces"]) for d, i in draws.rows(k)]
-    traces = cold_start.build_traces(
+  if start < config.steps:
+    rollout = run.settings.rollout
+    draws = run.draws(corpus, config.traces, prompts_per_step=1, max_repeats=None)
+    examples = [corpus.train[d][i] for k in range(config.traces) for d, i in draws.rows(k)]
+    traces = traces_lib.build_traces(
         examples,
         tokenizer,
-        max_prompt_tokens=rollout["max_prompt_tokens"],
-        max_completion_tokens=rollout["max_new_tokens"],
-        seed=run.seed,
-        flaws=cold_start.Flaws(**config["flaws"]),
+        max_prompt_tokens=rollout.max_prompt_tokens,
+        max_completion_tokens=rollout.max_new_tokens,
+        writers=run.flaws and run.flaws.writers(examples, seed),
     )
     if len(traces) < len(examples):
       print(f"{len(examples) - len(traces)} of {len(examples)} traces do not fit config.rollout and are left out.")
     if not traces:
       raise ConfigError(
-          f"config.rollout.max_new_tokens={rollout['max_new_tokens']}: no trace of the cold start fits."
+          f"config.rollout.max_new_tokens={rollout.max_new_tokens}: no trace of the cold start fits."
       )
     batches = cold_start.batches(
-        traces, tokenizer, batch_size=config["batch_size"],
-        max_tokens=rollout["max_prompt_tokens"] + rollout["max_new_tokens"],
-        seed=run.seed, start_step=start, steps=config["steps"], divisor=mesh.shape["fsdp"],
+        traces, tokenizer, batch_size=config.batch_size,
+        max_tokens=rollout.max_prompt_tokens + rollout.max_new_tokens,
+        seed=seed, start_step=start, steps=config.steps, divisor=mesh.shape["fsdp"],
     )
-    with clock.phase("cold_start"), progress.Progress("cold start", start, config["steps"]) as bar:
+    with clock.phase("cold_start"), progress.Progress("cold start", start, config.steps) as bar:
       for step, batch in enumerate(batches, start=start + 1):
         loss = float(learner.update(batch))  # waits: steps queued without bound would fill memory
         bar.update(step, loss=loss)
-        if step % config["checkpoint_every"] == 0 or step == config["steps"]:
+        if step % config.checkpoint_every == 0 or step == config.steps:
           saved.save(step, arrays())
           clock.save()
   saved.close()
@@ -307,15 +249,14 @@ def run_evaluation(run, name: str, policy, service, corpus: data.Corpus, render,
   path = run.workdir / name
   if path.exists():
     return
-  config = run.config
   with clock.phase("evaluation"):
     records = evaluate.evaluate(
         policy,
         service,
         evaluation_sets(run, corpus),
         render,
-        grpo.Sampling(max_new_tokens=config["rollout"]["max_new_tokens"]),
-        batch_size=config["train"]["prompts_per_step"] * config["grpo"]["num_generations"],
+        grpo.Sampling(max_new_tokens=run.settings.rollout.max_new_tokens),
+        batch_size=run.settings.completions_per_step,
     )
   files.write_lines(path, records)
   earlier = records_lib.summarize(files.read_lines(run.workdir / BEFORE)) if name == AFTER else None
@@ -325,7 +266,7 @@ def run_evaluation(run, name: str, policy, service, corpus: data.Corpus, render,
 def evaluation_sets(run: assemble.Run, corpus: data.Corpus) -> dict[str, list[Example]]:
   """Returns the examples to evaluate on, by the name of their set."""
   sets = {records_lib.HELD_OUT: corpus.evaluation, **corpus.evaluation_sets}
-  count = run.config["data"]["evaluation_rows"]
+  count = run.settings.data.evaluation_rows
   return {name: [e for d in sorted(rows) for e in pick(rows[d], count)] for name, rows in sets.items()}
 
 
@@ -336,25 +277,19 @@ def pick(examples: Sequence[Example], count: int) -> list[Example]:
 
 def learn(run, policy: grpo.Policy, service, corpus, schedule, render, clock: progress.Clock) -> None:
   """GRPO: every step samples prompts, rolls out, scores, updates, measures and, at times, saves."""
-  config = run.config["train"]
-  updates = config["steps"] * run.algorithm.num_iterations
-  rate = learning_rate_schedule(config, updates)
-  optimizer = optax.chain(
-      optax.clip_by_global_norm(config["gradient_clip"]),
-      optax.adamw(rate, b1=config["b1"], b2=config["b2"], weight_decay=config["weight_decay"]),
-  )
-  rollout = run.config["rollout"]
+  config, algorithm, rollout = run.settings.train, run.settings.grpo, run.settings.rollout
+  rate = optimizer_lib.learning_rate(config, config.steps * algorithm.num_iterations)
   learner = grpo.Learner(
-      policy, run.algorithm, optimizer,
-      temperature=rollout["temperature"], micro_batches=config["micro_batches"],
+      policy, algorithm, optimizer_lib.adamw(config, rate),
+      temperature=rollout.temperature, micro_batches=config.micro_batches,
   )
   draw = grpo.Sampling(
-      max_new_tokens=rollout["max_new_tokens"],
-      temperature=rollout["temperature"],
-      top_p=rollout["top_p"],
-      top_k=rollout["top_k"] or None,
+      max_new_tokens=rollout.max_new_tokens,
+      temperature=rollout.temperature,
+      top_p=rollout.top_p,
+      top_k=rollout.top_k or None,
   )
-  saved = checkpoints.Checkpoints(run.workdir / "checkpoints" / "grpo", keep=config["checkpoints_kept"])
+  saved = checkpoints.Checkpoints(run.workdir / "checkpoints" / "grpo", keep=config.checkpoints_kept)
   arrays = lambda: {  # noqa: E731
       "adapter": checkpoints.arrays_of(policy.actor, nnx.LoRAParam),
       "optimizer": checkpoints.arrays_of(learner.optimizer, nnx.Variable),
@@ -366,12 +301,12 @@ def learn(run, policy: grpo.Policy, service, corpus, schedule, render, clock: pr
     checkpoints.assign(learner.optimizer, restored["optimizer"], nnx.Variable)
   log = metrics.Log(run.workdir, start)
   files.keep_steps(run.workdir / SAMPLES, below=start)
-  with clock.phase("grpo"), progress.Progress("grpo", start, config["steps"]) as bar:
-    for step in range(start, config["steps"]):
+  with clock.phase("grpo"), progress.Progress("grpo", start, config.steps) as bar:
+    for step in range(start, config.steps):
       rows = [corpus.train[domain][row] for domain, row in schedule.rows(step)]
       measured = take_step(run, learner, service, rows, schedule.shares, render, draw, step)
-      measured["train/learning_rate"] = float(rate(step * run.algorithm.num_iterations))
-      shown = schedule.drawn(range(step - step % config["samples_every"], step))
+      measured["train/learning_rate"] = float(rate(step * algorithm.num_iterations))
+      shown = schedule.drawn(range(step - step % config.samples_every, step))
       for sample in measured.pop("samples"):
         if sample["domain"] not in shown:  # one a domain every so many steps, though not all draw it
           files.append_line(run.workdir / SAMPLES, {"step": step, **sample})
@@ -382,7 +317,7 @@ def learn(run, policy: grpo.Policy, service, corpus, schedule, render, clock: pr
           format=measured["rewards/gate_pass_rate"],
           accuracy=measured.get("rewards/accuracy"),
       )
-      if (step + 1) % config["checkpoint_every"] == 0 or step + 1 == config["steps"]:
+      if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
         saved.save(step + 1, arrays())
         clock.save()
   log.close()
@@ -394,10 +329,10 @@ def take_step(
 ) -> dict[str, Any]:
   """One step of GRPO on the given prompts; returns its metrics, and samples under "samples"."""
   watch = progress.Stopwatch()
-  generations = run.algorithm.num_generations
+  generations = run.settings.grpo.num_generations
   examples = [example for example in rows for _ in range(generations)]
   groups = [group for group in range(len(rows)) for _ in range(generations)]
-  key = jax.random.fold_in(jax.random.key(run.seed), step)
+  key = jax.random.fold_in(jax.random.key(run.settings.seed), step)
   rollout = learner.policy.generate([render(example) for example in examples], draw, key)
   watch.lap("rollout")
 
@@ -409,7 +344,7 @@ def take_step(
 
   scored = np.array([breakdown.total is not None for breakdown in breakdowns])
   rewards = np.array([breakdown.total or 0.0 for breakdown in breakdowns])
-  factors = run.reward_scaling.factors(
+  factors = run.settings.disco.reward_scaling.factors(
       [row.domain for row in rows], metrics.self_consistency(breakdowns, generations), shares
   )
   advantages = learner.advantages(rewards * np.repeat(factors, generations), scored)
@@ -450,22 +385,14 @@ def samples_of(examples, rollout: grpo.Rollout, breakdowns, advantages) -> list[
   ]
 
 
-def learning_rate_schedule(config: Mapping[str, Any], updates: int) -> optax.Schedule:
-  """Linear warm-up over a fraction of the updates, then a cosine to zero."""
-  warmup = round(config["warmup_fraction"] * updates)
-  if not warmup:
-    return optax.cosine_decay_schedule(config["learning_rate"], updates)
-  return optax.warmup_cosine_decay_schedule(0.0, config["learning_rate"], warmup, max(updates, warmup + 1))
-
-
 def finish(run: assemble.Run, policy: grpo.Policy, clock: progress.Clock, prompts: Mapping[str, int]) -> None:
   """Writes summary.json and the report: the run is then complete."""
   before, after = (files.read_lines(run.workdir / name) for name in (BEFORE, AFTER))
   seconds = clock.seconds()
   summary = {
       "config_hash": run.config_hash,
-      "seed": run.seed,
-      "steps": run.config["train"]["steps"],
+      "seed": run.settings.seed,
+      "steps": run.settings.train.steps,
       "seconds": seconds,
       "peak_memory_gb": environment.peak_memory_gb(),
       "adapter_sha256": checkpoints.sha256(checkpoints.arrays_of(policy.actor, nnx.LoRAParam)),

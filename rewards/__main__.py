@@ -18,6 +18,7 @@ one sentence and exit status 2. Training and sampling are `python -m reasoner.ma
 import argparse
 import collections
 from collections.abc import Iterator
+import dataclasses
 import json
 import logging
 import os
@@ -30,6 +31,7 @@ from rewards import benchmark
 from rewards import recipes
 from rewards import registry
 from rewards import scorer
+from rewards import settings as sections
 from rewards.errors import ConfigError
 from rewards.rows import example_from_row
 from rewards.rows import read_rows
@@ -39,6 +41,7 @@ from rewards.schema import RewardBreakdown
 from rewards.schema import Score
 from rewards.service import Service
 from rewards.service import WorkerError
+from rewards.service.scoring import Scoring
 
 RECIPE = pathlib.Path(__file__).resolve().parents[1] / "experiments" / "seven_domain.py"
 
@@ -263,7 +266,8 @@ def _service(options: argparse.Namespace, **settings: Any) -> Service:
   config, defaults = recipes.load(options.config, options.overrides)
   if "rewards" not in config:
     raise ConfigError(f"--config={options.config} has no config.rewards.")
-  scoring = config.scoring.to_dict() if "scoring" in config else {}
+  section = config.scoring.to_dict() if "scoring" in config else None
+  scoring = dataclasses.asdict(sections.read(Scoring, section)) if section else {}
   return Service(
       config.rewards.to_dict(),
       defaults=defaults.rewards.to_dict(),
@@ -398,7 +402,7 @@ def _bench(options: argparse.Namespace) -> None:
   chosen = options.domain or sorted(config.rewards.keys())
   if missing := [domain for domain in chosen if domain not in config.rewards]:
     raise ConfigError(f"--domain {missing[0]}: the recipe has {', '.join(sorted(config.rewards.keys()))}.")
-  timeout = config.scoring.completion_timeout_seconds if "scoring" in config else 10.0
+  timeout = config.get("scoring", {}).get("completion_timeout_seconds", Scoring.completion_timeout_seconds)
   rows = benchmark.run(
       {domain: config.rewards[domain].to_dict() for domain in chosen},
       plugins=tuple(config.get("plugins") or ()),

@@ -3,7 +3,8 @@
   config, defaults = load("experiments/seven_domain.py:gemma3_1b", ["--config.seed=3"])
 
 The trainer and `python -m rewards score` read the same files the same way. Fields are set by what
-the recipe lists: a typo is refused with the nearest name, and a value with what is accepted.
+the recipe lists, and by what has a default in its section (`rewards.settings`): a typo is refused
+with the nearest name, and a value with what is accepted.
 ml_collections' own flags are not used because they cannot switch on a component listed as None,
 and answer a user's mistake with a stack trace.
 """
@@ -16,23 +17,29 @@ import pathlib
 import sys
 from typing import Any
 
+from rewards import settings
 from rewards.errors import ConfigError
 from rewards.errors import suggest
 
 PREFIX = "--config."
 
 
-def load(path: str, overrides: Sequence[str] = ()) -> tuple[Any, Any]:
+def load(
+    path: str, overrides: Sequence[str] = (), section: type[settings.Section] | None = None
+) -> tuple[Any, Any]:
   """Returns a recipe's ConfigDict with the overrides applied, and the same without them.
 
   Args:
     path: a Python file that defines `get_config`, with an optional ":variant" for its argument.
     overrides: as on a command line: "--config.field.of.it=value".
+    section: what the config is; defaults of fields that the recipe does not name are written into it.
 
   Raises:
     ConfigError: the file, the variant, a field or a value cannot be used.
   """
   defaults = _get_config(*_split(path))
+  if section:
+    settings.fill(section, defaults)
   config = copy.deepcopy(defaults)
   for override in overrides:
     field, equals, value = override.removeprefix(PREFIX).partition("=")

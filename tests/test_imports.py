@@ -54,7 +54,7 @@ def test_reasoner_imports_no_experiment_and_no_test(path):
 # From the floor up: a room imports its own floor's files of the same room, and the floors below.
 FLOORS = {
     "rewards": (
-        {"errors", "schema", "format", "registry"},
+        {"errors", "schema", "format", "registry", "settings"},
         {"measures", "reading", "sandbox"},
         {"attacks", "domains"},
         {"scorer"},

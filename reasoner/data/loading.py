@@ -76,7 +76,6 @@ def load(
       root=root,
       pools=pools,
       evaluation_sets=evaluation_sets,
-      on_bad_row=on_bad_row,
   )
   if on_bad_row == "quarantine" and quarantine_path is None:
     raise ConfigError("config.data.on_bad_row='quarantine' needs a file to put the rows in.")

@@ -16,11 +16,26 @@ n ** 0.5, which is what stands here.)
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+import dataclasses
 import functools
 import math
 import random
+from typing import Annotated
 
 from rewards.errors import ConfigError
+from rewards.settings import Count
+from rewards.settings import NotNegative
+from rewards.settings import Range
+from rewards.settings import Section
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Shares(Section, place="config.disco"):
+  """How much of each domain is drawn."""
+
+  alpha: Annotated[float, Range(0.0, 10.0)]  # share ~ weight * rows ** alpha: 1 is natural, 0 uniform
+  max_repeats: Count  # how often one row may be drawn in a run
+  weights: Mapping[str, NotNegative]  # by domain; 1 where a domain is not named
 
 
 def shares(
@@ -34,14 +49,9 @@ def shares(
     weights: by domain, 0 or more; 1 where a domain is not named.
 
   Raises:
-    ConfigError: a weight or alpha is out of range, or nothing would be drawn.
+    ConfigError: nothing would be drawn.
   """
   weights = weights or {}
-  if not (math.isfinite(alpha) and alpha >= 0):
-    raise ConfigError(f"config.disco.alpha={alpha}: expected a number, 0 (uniform) or more.")
-  for domain, weight in weights.items():
-    if not (math.isfinite(weight) and weight >= 0):
-      raise ConfigError(f"config.disco.weights.{domain}={weight}: expected a number, 0 or more.")
   scores = {domain: weights.get(domain, 1.0) * count**alpha for domain, count in counts.items()}
   total = sum(scores.values())
   if not total:
@@ -175,3 +185,16 @@ class Schedule:
         }
         for domain, count in sorted(self.counts.items(), key=lambda item: -item[1])
     ]
+
+  def lines(self) -> list[str]:
+    """Returns `table` as lines to print: natural share -> DISCO share -> rows drawn."""
+    lines = [f"{'domain':<20}{'rows':>8}{'natural':>10}{'DISCO':>10}{'drawn':>8}{'epochs':>8}"]
+    for row in self.table():
+      lines.append(
+          f"{row['domain']:<20}{row['rows']:>8,}{row['natural_share']:>10.1%}{row['disco_share']:>10.1%}"
+          f"{row['draws']:>8,}{row['epochs']:>8.2f}"
+      )
+    unheard = [domain for domain, quota in self.quotas.items() if not quota]
+    if unheard:
+      lines.append(f"warning: {', '.join(unheard)}: not drawn at all; raise config.disco.weights or train.steps.")
+    return lines

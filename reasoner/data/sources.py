@@ -11,7 +11,7 @@ No row is read and nothing is downloaded: this runs first, and takes a fraction 
 from collections.abc import Mapping, Sequence
 import dataclasses
 import pathlib
-from typing import Any
+from typing import Annotated, Any
 
 from reasoner.data import dataset as datasets_
 from reasoner.data import reading
@@ -21,11 +21,26 @@ from reasoner.data.dataset import DataSet
 from reasoner.data.reading import File
 from rewards.errors import ConfigError
 from rewards.errors import suggest
+from rewards.settings import Count
+from rewards.settings import OneOf
+from rewards.settings import Section
 
 ON_BAD_ROW = ("stop", "quarantine")
 # Splits that no config may train on, whatever it evaluates.
 NEVER_TRAINED = ("test", "test_sft")
 _FIELDS = (TRAIN, EVALUATION, "limit", "configs")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Data(Section, place="config.data"):
+  """Which rows a run reads."""
+
+  root: str  # a directory of files by hub id, a name of embedded_flaws.CORPORA, or "" for the hub
+  pools: tuple[str, ...]  # paths of pool files
+  on_bad_row: Annotated[str, OneOf(ON_BAD_ROW)]
+  evaluation_rows: Count  # held-out prompts a domain, at most
+  sources: Mapping  # {domain: {data set: its splits, limit and settings}}
+  evaluation_sets: Mapping  # {name: {data set: splits}}: further sets to report on
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,7 +62,6 @@ def check(
     root: str | None = None,
     pools: Sequence[str] = (),
     evaluation_sets: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
-    on_bad_row: str = "stop",
 ) -> list[Source]:
   """Checks every name, file and value without reading a row; arguments as `load` takes them.
 
@@ -57,11 +71,6 @@ def check(
   Raises:
     ConfigError: the field, its value and what is accepted.
   """
-  if on_bad_row not in ON_BAD_ROW:
-    raise ConfigError(
-        f"config.data.on_bad_row={on_bad_row!r}: {suggest(on_bad_row, ON_BAD_ROW)}"
-        f"accepted are {' and '.join(ON_BAD_ROW)}."
-    )
   if root is not None and not pathlib.Path(root).is_dir():
     raise ConfigError(f"config.data.root={str(root)!r}: no such folder; expected one of data sets.")
   for path in _names(pools, "config.data.pools"):

@@ -9,22 +9,40 @@ this package does not do: it trains nothing and writes no checkpoint.
 """
 
 from collections.abc import Iterable
+import dataclasses
 import importlib
 import inspect
 import os
 from pathlib import Path
+from typing import Annotated
 from typing import Any
 from typing import Protocol
 from typing import TYPE_CHECKING
 
+from reasoner.models.lora import Lora
+from reasoner.models.mesh import DTYPES
+from reasoner.models.mesh import MeshShape
 from rewards.errors import ConfigError
 from rewards.errors import suggest
+from rewards.settings import OneOf
+from rewards.settings import Section
 
 if TYPE_CHECKING:
   from jax.sharding import Mesh
   from tunix.models.gemma3.model import Gemma3
 
   from reasoner.models.tokenizer import Tokenizer
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Model(Section, place="config.model"):
+  """Which weights, on which devices, with which adapter."""
+
+  name: str  # a key of SOURCES
+  path: str  # a directory of config.json, tokenizer.model and safetensors; "" fetches them
+  dtype: Annotated[str, OneOf(DTYPES)]  # of the base weights; auto: bfloat16 on an accelerator
+  mesh: MeshShape
+  lora: Lora
 
 
 class ModelSource(Protocol):

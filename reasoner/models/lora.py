@@ -8,10 +8,15 @@ reference costs no memory. The base must be on its mesh already (`mesh.place`, o
 """
 
 from collections.abc import Sequence
+import dataclasses
+from typing import Annotated
 from typing import TYPE_CHECKING
 
 from rewards.errors import ConfigError
-from rewards.errors import suggest
+from rewards.settings import Count
+from rewards.settings import OneOf
+from rewards.settings import Positive
+from rewards.settings import Section
 
 if TYPE_CHECKING:
   from tunix.models.gemma3.model import Gemma3
@@ -27,20 +32,18 @@ MODULES = {
 }
 
 
-def check_settings(rank: int, alpha: float, modules: Sequence[str]) -> None:
-  """Raises ConfigError for LoRA settings that cannot be used; imports nothing heavy."""
-  if rank < 1:
-    raise ConfigError(f"config.model.lora.rank: {rank} is too small; 1 or more is accepted.")
-  if alpha <= 0:
-    raise ConfigError(f"config.model.lora.alpha: {alpha} is accepted only above 0.")
-  for module in modules:
-    if module not in MODULES:
-      raise ConfigError(
-        f"config.model.lora.modules: unknown module {module!r}. {suggest(module, MODULES)}"
-        f"Accepted: {', '.join(MODULES)}."
-      )
-  if not modules:
-    raise ConfigError(f"config.model.lora.modules: it is empty. Accepted: {', '.join(MODULES)}.")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Lora(Section, place="config.model.lora"):
+  """The adapter's size and places."""
+
+  rank: Count  # inner width of the two factors
+  alpha: Positive  # their product counts alpha / rank
+  modules: tuple[Annotated[str, OneOf(MODULES)], ...]  # what is adapted, in every layer
+
+  def __post_init__(self):
+    super().__post_init__()
+    if not self.modules:
+      raise ConfigError(f"{self.place}.modules: it is empty. Accepted: {', '.join(MODULES)}.")
 
 
 def add_lora(
@@ -65,7 +68,7 @@ def add_lora(
       as many key-value heads as heads fuses q and kv).
     ValueError: the base is not on a mesh yet.
   """
-  check_settings(rank, alpha, modules)
+  Lora(rank=rank, alpha=alpha, modules=tuple(modules))
   from flax import nnx
   import jax
   import jax.numpy as jnp

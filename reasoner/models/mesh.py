@@ -4,9 +4,13 @@ Base weights go onto the mesh before LoRA is added (`lora.py`): only then do the
 the frozen reference share one copy.
 """
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from rewards.errors import ConfigError
+from rewards.settings import Count
+from rewards.settings import Section
+from rewards.settings import WholeNumber
 
 if TYPE_CHECKING:
   from flax import nnx
@@ -14,6 +18,14 @@ if TYPE_CHECKING:
 
 AXES = ("fsdp", "tp")  # the names that Tunix's sharding rules use
 DTYPES = ("auto", "float32", "bfloat16")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MeshShape(Section, place="config.model.mesh"):
+  """How many ways batch and weights are split."""
+
+  fsdp: WholeNumber  # batch and weights; 0 takes every device that tp leaves
+  tp: Count  # heads, hidden units and vocabulary
 
 
 def make_mesh(fsdp: int | None = None, tp: int = 1) -> "jax.sharding.Mesh":
@@ -29,8 +41,6 @@ def make_mesh(fsdp: int | None = None, tp: int = 1) -> "jax.sharding.Mesh":
   import jax
 
   count = jax.device_count()
-  if tp < 1 or (fsdp is not None and fsdp < 1):
-    raise ConfigError(f"config.model.mesh: fsdp={fsdp}, tp={tp}: each must be 1 or more.")
   if fsdp is None:
     if count % tp:
       raise ConfigError(f"config.model.mesh.tp: {tp} does not divide the {count} devices present.")
@@ -48,15 +58,10 @@ def compute_dtype(name: str = "auto"):
   """Returns the dtype of the base weights: bfloat16 on an accelerator, float32 on a CPU.
 
   A CPU emulates bfloat16, which is slower there than float32.
-
-  Raises:
-    ConfigError: a name beyond auto, float32, bfloat16.
   """
   import jax
   import jax.numpy as jnp
 
-  if name not in DTYPES:
-    raise ConfigError(f"config.model.dtype: {name!r} is unknown. Accepted: {', '.join(DTYPES)}.")
   if name == "auto":
     name = "float32" if jax.default_backend() == "cpu" else "bfloat16"
   return jnp.dtype(name)

@@ -15,10 +15,13 @@ deviation: only an algorithm that does not normalise so (`algorithms.NORMALISES`
 from collections.abc import Mapping, Sequence
 import dataclasses
 import math
+from typing import Annotated
 
 from reasoner.policy import algorithms
 from rewards.errors import ConfigError
-from rewards.errors import suggest
+from rewards.settings import OneOf
+from rewards.settings import Positive
+from rewards.settings import Section
 
 # The weight of a domain with the share p of the drawn prompts.
 DOMAIN_WEIGHTS = {
@@ -30,30 +33,12 @@ DOMAIN_WEIGHTS = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RewardScaling:
-  """How a group's rewards are scaled; the default leaves them as they are.
+class RewardScaling(Section, place="config.disco.reward_scaling"):
+  """How a group's rewards are scaled; the default leaves them as they are."""
 
-  domain: a name of DOMAIN_WEIGHTS. difficulty: whether prompts that are rarely answered right count
-  more; only where there is a truth. epsilon: above 0; a prompt that nobody answered right weighs
-  1 / epsilon.
-
-  Raises:
-    ConfigError: an unknown name, or epsilon is out of range.
-  """
-
-  domain: str = "none"
-  difficulty: bool = False
-  epsilon: float = 0.1
-
-  def __post_init__(self):
-    place = "config.disco.reward_scaling"
-    if self.domain not in DOMAIN_WEIGHTS:
-      raise ConfigError(
-          f"{place}.domain={self.domain!r} is unknown. {suggest(self.domain, DOMAIN_WEIGHTS)}"
-          f"Accepted: {', '.join(DOMAIN_WEIGHTS)}."
-      )
-    if not 0 < self.epsilon < math.inf:
-      raise ConfigError(f"{place}.epsilon={self.epsilon}: expected a number above 0.")
+  domain: Annotated[str, OneOf(DOMAIN_WEIGHTS)] = "none"  # what a domain's share of the draws weighs
+  difficulty: bool = False  # whether prompts rarely answered right count more, where there is a truth
+  epsilon: Positive = 0.1  # a prompt that nobody answered right weighs 1 / epsilon
 
   @property
   def is_on(self) -> bool:

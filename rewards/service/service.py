@@ -36,7 +36,6 @@ import threading
 import time
 from typing import Any
 
-from rewards.errors import ConfigError
 from rewards.format import parse
 from rewards.schema import Example
 from rewards.schema import RewardBreakdown
@@ -46,6 +45,7 @@ from rewards.scorer import DomainRewards
 from rewards.scorer import Scorer
 from rewards.service.pool import Pool
 from rewards.service.pool import readable
+from rewards.service.scoring import Scoring
 from rewards.service.worker import Task
 from rewards.service.worker import WorkerError
 
@@ -93,13 +93,11 @@ class Service:
       batch_timeout_seconds: float = 1800.0,
       faults_path: str | os.PathLike[str] | None = None,
   ):
-    for name, value in (
-        ("num_workers", 1 if num_workers is None else num_workers),
-        ("completion_timeout_seconds", completion_timeout_seconds),
-        ("batch_timeout_seconds", batch_timeout_seconds),
-    ):
-      if not value > 0:
-        raise ConfigError(f"{name}={value!r}: expected a number above 0.")
+    Scoring(
+        num_workers=1 if num_workers is None else num_workers,
+        completion_timeout_seconds=completion_timeout_seconds,
+        batch_timeout_seconds=batch_timeout_seconds,
+    )
     plugins = tuple(os.path.abspath(plugin) for plugin in plugins)
     self._scorer = Scorer(rewards, defaults=defaults, plugins=plugins)
     self._batch_timeout = batch_timeout_seconds

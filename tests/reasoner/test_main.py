@@ -40,7 +40,7 @@ def run(*flags, config="experiments/seven_domain.py", workdir):
         ("--config.rollout.top_p=1.5", "config.rollout.top_p=1.5: expected 0.01 to 1.0"),
         ("--config.data.on_bad_row=ignore", "config.data.on_bad_row='ignore'"),
         ("--config.rewards.math=3", "config.rewards.math is a section"),
-        ("--config.plugins=(1,)", "config.plugins has 1: expected paths as texts"),
+        ("--config.plugins=(1,)", "config.plugins has 1: expected a text"),
         ("--config.disco.reward_scaling.domain=log", "divides a group's advantages by the standard deviation"),
         ("--steps=3", "'--steps=3' is no flag"),
     ],
@@ -51,6 +51,24 @@ def test_a_mistake_is_one_sentence_in_a_few_seconds(flag, sentence, tmp_path):
   assert sentence in done.stderr
   assert done.stderr.count("\n") == 1 and done.stderr.startswith("error: ")
   assert seconds < 15
+
+
+def test_a_dry_run_says_what_would_run_and_touches_nothing(tmp_path):
+  done, _ = run("--dry_run", "--config.train.steps=7", "--config.data.root=embedded_clean", workdir=tmp_path / "run")
+  assert done.returncode == 0, done.stderr
+  for part in ("embedded, auto", "7 steps of 14 prompts x 8", "math_answer 0.8", "at most 75,264 sampled", "DISCO"):
+    assert part in done.stdout  # 7 x 14 x 8 completions of 96 tokens
+  assert not (tmp_path / "run").exists()
+
+
+def test_a_dry_run_loads_no_jax(tmp_path):
+  program = (
+      "import sys\nfrom reasoner import main\ntry:\n  main.console()\nfinally:\n"
+      "  print('loaded', sorted({'jax', 'tunix', 'torch'} & set(sys.modules)))"
+  )
+  command = [sys.executable, "-c", program, "--config=experiments/seven_domain.py", "--dry_run", f"--workdir={tmp_path}"]
+  done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+  assert "loaded []" in done.stdout, done.stderr
 
 
 def test_all_weights_zero_are_refused(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 
 from reasoner.data.sampling import quotas
 from reasoner.data.sampling import Schedule
+from reasoner.data.sampling import Shares
 from reasoner.data.sampling import shares
 from rewards.errors import ConfigError
 
@@ -52,10 +53,15 @@ def test_more_draws_than_the_cap_allows_is_refused():
     quotas(dict(a=1, b=2), 7, max_repeats=2)
 
 
-@pytest.mark.parametrize("weights", [dict(a=-1.0), dict(a=float("nan")), dict(a=0.0, b=0.0)])
+@pytest.mark.parametrize("weights", [dict(a=-1.0), dict(a=float("nan")), dict(a="1")])
 def test_impossible_weights_are_refused_with_the_field(weights):
-  with pytest.raises(ConfigError, match="config.disco.weights"):
-    shares(dict(a=1, b=1), weights=weights)
+  with pytest.raises(ConfigError, match="config.disco.weights.a="):
+    Shares(alpha=0.5, max_repeats=8, weights=weights)
+
+
+def test_weights_under_which_nothing_is_drawn_are_refused():
+  with pytest.raises(ConfigError, match="config.disco.weights are all 0"):
+    shares(dict(a=1, b=1), weights=dict(a=0.0, b=0.0))
 
 
 _counts = st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 500), min_size=1)

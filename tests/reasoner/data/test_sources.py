@@ -48,7 +48,6 @@ def root(tmp_path):
         ({"root": "nowhere"}, "config.data.root='nowhere'"),
         ({"pools": ("nowhere.jsonl",)}, "pools names 'nowhere.jsonl', which is not a file"),
         ({"pools": "pool.jsonl"}, "config.data.pools='pool.jsonl': expected a tuple"),
-        ({"on_bad_row": "skip"}, "config.data.on_bad_row='skip'.*stop and quarantine"),
         ({"evaluation_sets": {"far": {"mbpp": ("x",)}}}, "sets.far names data set 'mbpp'"),
         ({"evaluation_sets": {"far": {"gsm8k": ("x",)}}}, "evaluation_sets.far.gsm8k names 'x'"),
         ({"evaluation_sets": {"train": {"gsm8k": ("test",)}}}, "'train' is taken"),

@@ -220,15 +220,15 @@ def test_a_module_that_the_model_lacks_is_refused():
 @pytest.mark.parametrize(
   "rank, alpha, modules, sentence",
   [
-    (0, 8.0, ALL, "config.model.lora.rank: 0"),
-    (4, 0.0, ALL, "config.model.lora.alpha: 0.0"),
-    (4, 8.0, ("attention_out",), "'attention_out'. Did you mean 'attention_output'"),
+    (0, 8.0, ALL, "config.model.lora.rank=0: expected 1 or more"),
+    (4, 0.0, ALL, "config.model.lora.alpha=0.0: expected above 0"),
+    (4, 8.0, ("attention_out",), "'attention_out' is unknown. Did you mean 'attention_output'"),
     (4, 8.0, (), "config.model.lora.modules: it is empty"),
   ],
 )
 def test_settings_that_cannot_be_used_are_named(rank, alpha, modules, sentence):
   with pytest.raises(ConfigError, match=sentence):
-    lora.check_settings(rank, alpha, modules)
+    lora.Lora(rank=rank, alpha=alpha, modules=modules)
 
 
 EIGHT_DEVICES = """

@@ -1,0 +1,138 @@
+"""Traces: what rows look like as completions to imitate, for the supervised cold start.
+
+  Trace(domain="math", prompt="<start_of_turn>user\n... Today Nora has 27 shells ...",
+        completion="<reasoning>Count on from 27: ...</reasoning>\n<answer>30</answer>")
+
+A trace is one rendered prompt and one completion made from the row itself: the data set's own
+rationale where it has one (`extra["rationale"]`), else a sentence or two that fit the domain, and
+the reference as the answer. Nothing is distilled from another model. Which rows become traces is
+not decided here.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+import dataclasses
+import os
+import re
+
+from reasoner.data import prompts
+from rewards import format as output_format
+from rewards.schema import Example
+from rewards.schema import Text
+
+Writer = Callable[[str, str], str]  # (reasoning, answer) -> completion
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Trace:
+  """A prompt with a completion to imitate."""
+
+  domain: str
+  prompt: str
+  completion: str
+
+
+def build_traces(
+    examples: Sequence[Example],
+    tokenizer: prompts.Tokenizer,
+    *,
+    max_prompt_tokens: int,
+    max_completion_tokens: int,
+    writers: Sequence[Writer] | None = None,
+) -> list[Trace]:
+  """Returns one trace for each example, in order; a pure function of its arguments.
+
+  Text that is too long loses sentences at its end, first of the reasoning, then of a free-text
+  answer; an example whose answer must not be cut and does not fit gives no trace.
+
+  Args:
+    examples: what to write traces for, in the shares in which domains shall be trained.
+    max_prompt_tokens: as in GRPO: prompts are shortened in the same way.
+    max_completion_tokens: room for the completion and its end token.
+    writers: who writes each trace; None writes all of them in the right format.
+  """
+  own = own_words(examples)
+  traces = []
+  for number, example in enumerate(examples):
+    completion = _fitting(
+        reasoning_for(example, own[example.uid]),
+        example.reference.text,
+        writers[number] if writers else output_format.render,
+        tokenizer,
+        max_completion_tokens,
+        may_cut_answer=isinstance(example.reference, Text),
+    )
+    if completion is not None:
+      prompt = prompts.render(example.prompt, tokenizer, max_prompt_tokens).text
+      traces.append(Trace(domain=example.domain, prompt=prompt, completion=completion))
+  return traces
+
+
+def vocabulary_texts(examples: Sequence[Example]) -> Iterator[str]:
+  """Yields what a vocabulary of its own is learned from: prompts, reasoning and answers."""
+  own = own_words(examples)
+  for example in examples:
+    yield from (example.prompt, reasoning_for(example, own[example.uid]), example.reference.text)
+
+
+def own_words(examples: Sequence[Example]) -> dict[str, str]:
+  """Returns by uid the prompt without what all prompts of its data set begin with."""
+  by_dataset: dict[str, dict[str, str]] = {}
+  for example in examples:
+    by_dataset.setdefault(example.uid.split("/")[0], {})[example.uid] = example.prompt
+  own = {}
+  for texts in by_dataset.values():
+    shared = os.path.commonprefix(list(texts.values())) if len(texts) > 1 else ""
+    start = len(shared) - len(re.search(r"\S*$", shared)[0])  # back to where a word begins
+    own |= {uid: text[start:] for uid, text in texts.items()}
+  return own
+
+
+# What follows the restated task where a data set has no rationale.
+_REASONING = {
+    "math": "I write down what is given and calculate step by step.",
+    "coding": "I write this as Python code.",
+    "science": "I compare this with every choice.",
+    "logic": "I recall what is known about this.",
+    "creative_writing": "I begin with a scene, let something happen, and end on a feeling that stays.",
+    "creative_ideation": "Each idea should be easy to do and new.",
+    "summarization": "I keep who did what and leave out the details.",
+}
+_ANY_REASONING = "I answer this in a few clear words."
+_RESTATED_WORDS = 24
+
+
+def reasoning_for(example: Example, own_words: str | None = None) -> str:
+  """Returns the row's own rationale, else the task's first sentence and how such a task is done.
+
+  Args:
+    own_words: the prompt without what all prompts of its data set share; None takes all of it.
+  """
+  rationale = str(example.extra.get("rationale") or "").strip()
+  if rationale:
+    return rationale
+  sentence = re.match(r".*?([.!?](?=\s)|$)", (own_words or example.prompt).strip(), re.DOTALL)[0]
+  restated = " ".join(sentence.split()[:_RESTATED_WORDS])
+  return f"{restated} {_REASONING.get(example.domain, _ANY_REASONING)}"
+
+
+def _fitting(
+    reasoning: str,
+    answer: str,
+    write: Writer,
+    tokenizer: prompts.Tokenizer,
+    max_tokens: int,
+    may_cut_answer: bool,
+) -> str | None:
+  """Returns the completion, cut to max_tokens with its end token; None where it cannot fit."""
+  parts = [[reasoning], [answer]]
+  for part in parts[: 1 + may_cut_answer]:
+    while True:
+      completion = write(*("".join(sentences).strip() for sentences in parts))
+      if len(tokenizer.encode(completion)) < max_tokens:
+        return completion
+      if len(part) == 1:
+        part[:] = re.findall(r".+?(?:[.!?]+[\"')]*(?=\s)\s*|\n+|$)", part[0], re.DOTALL)
+        if len(part) == 1:
+          break
+      part.pop()
+  return None

@@ -1,0 +1,88 @@
+"""The whole config as typed sections: what each holds stands beside what consumes it.
+
+  settings.train.steps          policy/optimizer.py     settings.disco.alpha   data/sampling.py
+  settings.grpo.name            policy/algorithms.py    settings.model.lora    models/lora.py
+
+Here are the parts together, and what must hold between them.
+"""
+
+from collections.abc import Mapping
+import dataclasses
+import re
+from typing import Annotated
+
+from reasoner import models
+from reasoner.data import sampling
+from reasoner.data import sources
+from reasoner.policy import algorithms
+from reasoner.policy import cold_start
+from reasoner.policy import optimizer
+from reasoner.policy import reward_scaling
+from rewards.errors import ConfigError
+from rewards.errors import suggest
+from rewards.service import scoring
+from rewards.settings import Range
+from rewards.settings import Section
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Disco(sampling.Shares, place="config.disco"):
+  """DISCO: what is drawn, and what a draw weighs."""
+
+  reward_scaling: reward_scaling.RewardScaling
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings(Section, place="config"):
+  """A config; what it names is looked up by assemble.py."""
+
+  seed: Annotated[int, Range(0, 2**31 - 1)]
+  plugins: tuple[str, ...]  # paths of Python files that register more rewards
+  model: models.Model
+  data: sources.Data
+  disco: Disco
+  rewards: Mapping  # {domain: {"format": {"weight": w}, component: {"weight": w, setting: value} or None}}
+  scoring: scoring.Scoring
+  rollout: algorithms.RolloutSettings
+  cold_start: cold_start.ColdStart
+  grpo: algorithms.Algorithm
+  train: optimizer.Training
+
+  def __post_init__(self):
+    super().__post_init__()
+    if not self.rewards:
+      raise ConfigError("config.rewards is empty: expected at least one domain.")
+    for domain in self.rewards:
+      if domain == "all" or not re.fullmatch(r"[A-Za-z][\w-]*", domain):
+        raise ConfigError(
+            f"config.rewards.{domain}: the domain's name must be letters, digits, '_' and '-', and not 'all'."
+        )
+    for domain in self.disco.weights:
+      if domain not in self.rewards:
+        raise ConfigError(
+            f"config.disco.weights.{domain}: unknown domain {domain!r}. {suggest(domain, self.rewards)}"
+            f"config.rewards has: {', '.join(sorted(self.rewards))}."
+        )
+    sampling.shares(dict.fromkeys(self.rewards, 1), weights=self.disco.weights)
+    self.disco.reward_scaling.check(self.grpo.name)
+    prompts, parts = self.train.prompts_per_step, self.train.micro_batches
+    if prompts % parts:
+      raise ConfigError(
+          f"config.train.micro_batches={parts} does not divide config.train.prompts_per_step={prompts}."
+      )
+    self.check_devices(self.model.mesh.fsdp or 1)
+
+  @property
+  def completions_per_step(self) -> int:
+    return self.train.prompts_per_step * self.grpo.num_generations
+
+  def check_devices(self, fsdp: int) -> None:
+    """Raises ConfigError where a micro-batch does not divide over `fsdp` devices."""
+    rows = self.completions_per_step // self.train.micro_batches
+    if rows % fsdp:
+      asked = f"{self.model.mesh.fsdp}" + ("" if self.model.mesh.fsdp else f" (here {fsdp} devices)")
+      raise ConfigError(
+          f"config.model.mesh.fsdp={asked} does not divide the {rows} completions of a micro-batch "
+          f"(config.train.prompts_per_step={self.train.prompts_per_step} / "
+          f"micro_batches={self.train.micro_batches} x config.grpo.num_generations={self.grpo.num_generations})."
+      )
