@@ -33,12 +33,16 @@ from rewards import registry
 from rewards import scorer
 from rewards import settings as sections
 from rewards.errors import ConfigError
+from rewards.output import cleaning_up_when_told_to_end
+from rewards.output import Output
+from rewards.output import shown
 from rewards.rows import example_from_row
 from rewards.rows import read_rows
 from rewards.rows import RowError
 from rewards.schema import Example
 from rewards.schema import RewardBreakdown
 from rewards.schema import Score
+from rewards.schema import UnitTests
 from rewards.service import Service
 from rewards.service import WorkerError
 from rewards.service.scoring import Scoring
@@ -63,6 +67,9 @@ _FAILURES = {
 
 def main(arguments: list[str] | None = None) -> int:
   """Runs one command and returns its exit status."""
+  for stream in (sys.stdout, sys.stderr):
+    if hasattr(stream, "reconfigure"):  # whatever a completion holds can be printed anywhere
+      stream.reconfigure(errors="backslashreplace")
   logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
   parser = _parser()
   options, rest = parser.parse_known_args(arguments)
@@ -110,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
 
   added = command("score", _score, "Scores a JSONL file of pool rows with completions.")
   added.add_argument("--input", required=True, metavar="PATH")
-  added.add_argument("--output", required=True, metavar="PATH", help="written whole or not at all")
+  added.add_argument("--output", required=True, metavar="PATH", help="a file is written whole or not at all")
 
   added = command("explain", _explain, "Shows why one completion got what it got.")
   added.add_argument("--input", required=True, metavar="PATH")
@@ -170,47 +177,41 @@ def _list(options: argparse.Namespace) -> None:
     _print_table(rows)
 
 
-def _print_table(rows: list[tuple[str, ...]]) -> None:
+def _print_table(rows: list[tuple[str, ...]], file=None) -> None:
   """Prints columns of equal width; the last one as it is."""
   widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]) - 1)]
   for row in rows:
     cells = [cell.ljust(width) for cell, width in zip(row, widths)]
-    print("  ".join([*cells, row[-1]]).rstrip())
+    print("  ".join([*cells, row[-1]]).rstrip(), file=file)
 
 
 # ---- score ----
 
 
 def _score(options: argparse.Namespace) -> None:
-  output = pathlib.Path(options.output)
-  if output.is_dir() or not output.absolute().parent.is_dir():
+  if os.path.isdir(options.output) or not os.path.isdir(os.path.dirname(os.path.realpath(options.output))):
     raise ConfigError(f"--output {options.output}: expected a file in a directory that exists.")
   blocks = _blocks(_examples(options.input))
   first = next(blocks, [])  # a bad path is reported before any worker starts
-  unfinished = output.with_name(f"{output.name}.{os.getpid()}.unfinished")
   tally: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
-  try:
-    with _service(options) as service, unfinished.open("w", encoding="utf-8") as file:
-      waiting: collections.deque = collections.deque()
+  with cleaning_up_when_told_to_end(), _service(options) as service, Output(options.output) as output:
+    waiting: collections.deque = collections.deque()
 
-      def write_oldest():
-        block, future = waiting.popleft()
-        for (_, row, example, _), breakdown in zip(block, future.result()):
-          file.write(json.dumps(row | breakdown.as_record()) + "\n")
-          _count(tally[example.domain], breakdown)
+    def write_oldest():
+      block, future = waiting.popleft()
+      for (_, row, example, _), breakdown in zip(block, future.result()):
+        output.write(json.dumps(row | breakdown.as_record()) + "\n")
+        _count(tally[example.domain], breakdown)
 
-      for block in _chain(first, blocks):
-        _check_domains(service, block)
-        examples, texts = [e for _, _, e, _ in block], [row["completion"] for _, row, _, _ in block]
-        waiting.append((block, service.submit(examples, texts, [group for *_, group in block])))
-        if len(waiting) == BLOCKS_IN_FLIGHT:
-          write_oldest()
-      while waiting:
+    for block in _chain(first, blocks):
+      _check_domains(service, block)
+      examples, texts = [e for _, _, e, _ in block], [row["completion"] or "" for _, row, _, _ in block]
+      waiting.append((block, service.submit(examples, texts, [group for *_, group in block])))
+      if len(waiting) == BLOCKS_IN_FLIGHT:
         write_oldest()
-    unfinished.replace(output)
-  finally:
-    unfinished.unlink(missing_ok=True)
-  _print_summary(tally)
+    while waiting:
+      write_oldest()
+  _print_summary(tally, sys.stderr if output.direct else sys.stdout)
 
 
 def _chain(first: list, blocks: Iterator[list]) -> Iterator[list]:
@@ -222,9 +223,11 @@ def _chain(first: list, blocks: Iterator[list]) -> Iterator[list]:
 def _examples(path: str) -> Iterator[tuple[str, dict[str, Any], Example]]:
   """Yields place, row and example; stops at the first row that cannot be scored."""
   for place, row in read_rows(path):
-    if not isinstance(row.get("completion"), str):
-      raise RowError(f"{place}: 'completion' is {row.get('completion')!r:.200}; expected a string.")
-    yield place, row, example_from_row({k: v for k, v in row.items() if k not in _OWN_FIELDS}, place)
+    if not isinstance(row.get("completion", 0), str | None):
+      found = f"{row['completion']!r:.200}" if "completion" in row else "missing"
+      raise RowError(f"{place}: 'completion' is {found}; expected a string, or null for an empty one.")
+    own = {k: v for k, v in row.items() if k not in _OWN_FIELDS}
+    yield place, row, example_from_row(own, place, truth=False)  # _check_domains asks for answers
 
 
 def _blocks(examples) -> Iterator[list[tuple[str, dict[str, Any], Example, int]]]:
@@ -260,6 +263,9 @@ def _check_domains(service: Service, block) -> None:
       raise RowError(
           f"{place}: 'domain' is {example.domain!r}; the recipe has {', '.join(sorted(service.domains))}."
       )
+    truth = service.domains[example.domain].correctness
+    if truth and not isinstance(example.reference, UnitTests) and not example.reference.text:
+      raise RowError(f"{place}: 'answer' is empty; expected the reference, with which {truth} compares.")
 
 
 def _service(options: argparse.Namespace, **settings: Any) -> Service:
@@ -285,20 +291,21 @@ def _count(tally: collections.Counter, breakdown: RewardBreakdown) -> None:
   tally["total"] += breakdown.total or 0.0
 
 
-def _print_summary(tally: dict[str, collections.Counter]) -> None:
+def _print_summary(tally: dict[str, collections.Counter], file) -> None:
   def share(part, whole):
     return f"{part / whole:.3f}" if whole else "-"
 
-  rows = [("domain", "rows", "gate", "correct", "mean total")]
+  rows = [("domain", "rows", "gate", "correct", "not scored", "mean total")]
   for domain, t in sorted(tally.items()):
     rows.append((
         domain,
         str(t["rows"]),
         share(t["gate"], t["rows"]),
         share(t["correct"], t["judged"]),
+        str(t["rows"] - t["paid"]),
         share(t["total"], t["paid"]),
     ))
-  _print_table(rows)
+  _print_table(rows, file)
 
 
 # ---- explain ----
@@ -312,7 +319,7 @@ def _explain(options: argparse.Namespace) -> None:
     if options.line is None or line == options.line:
       with _service(options, num_workers=1) as service:
         _check_domains(service, [(place, row, example, 0)])
-        (breakdown,) = service.score([example], [row["completion"]])
+        (breakdown,) = service.score([example], [row["completion"] or ""])
       _print_breakdown(example, breakdown)
       return
   wanted = f"uid {options.uid!r}" if options.uid is not None else f"line {options.line or 1}"
@@ -320,14 +327,14 @@ def _explain(options: argparse.Namespace) -> None:
 
 
 def _print_breakdown(example: Example, breakdown: RewardBreakdown) -> None:
-  print(f"{example.uid} ({example.domain})")
+  print(shown(f"{example.uid} ({example.domain})"))
   if not breakdown.gate:
     print(f"gate: refused, {breakdown.failure}: {_FAILURES[breakdown.failure]}.")
     print(f"total = 0: nothing behind the gate is looked at.{_verdict(breakdown)}")
     return
   print("gate: passed")
   if not breakdown.scores and breakdown.causes:
-    print(f"total = 0: stopped, {', '.join(breakdown.causes)}.{_verdict(breakdown)}")
+    print(f"total = 0: stopped, {shown(', '.join(breakdown.causes))}.{_verdict(breakdown)}")
     return
   offered = sum(breakdown.weights.values())
   rows = [("component", "score", "weight", "paid", "why")]
@@ -342,7 +349,7 @@ def _print_breakdown(example: Example, breakdown: RewardBreakdown) -> None:
         "none" if score is None else f"{score:.3f}",
         "left out" if weight is None else f"{weight:g}",
         effect,
-        f"not scored: {breakdown.unscored[name]}" if score is None else getattr(score, "reason", ""),
+        shown(f"not scored: {breakdown.unscored[name]}" if score is None else getattr(score, "reason", "")),
     ))
   _print_table(rows)
   if breakdown.total is None:
@@ -355,7 +362,7 @@ def _print_breakdown(example: Example, breakdown: RewardBreakdown) -> None:
       paid = f"({of_format:g} + {breakdown.guard_factor:.3f} x {earned:.3f}) / {offered:g}"
     print(f"total = {paid} = {breakdown.total:.3f}{_verdict(breakdown)}")
   if breakdown.causes:
-    print(f"counted: {', '.join(breakdown.causes)}")
+    print(f"counted: {shown(', '.join(breakdown.causes))}")
 
 
 def _verdict(breakdown: RewardBreakdown) -> str:

@@ -10,6 +10,7 @@ shape; whether a prompt is worth training on is decided where data sets are load
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+import decimal
 import hashlib
 import json
 import pathlib
@@ -17,15 +18,22 @@ import types
 from typing import Any
 
 from rewards.errors import ConfigError
+from rewards.errors import suggest
 from rewards.schema import Choice
 from rewards.schema import Example
 from rewards.schema import Number
 from rewards.schema import Reference
 from rewards.schema import Text
+from rewards.schema import TYPES
 from rewards.schema import UnitTests
 from rewards.schema import YesNo
 
 YES, NO = ("yes", "true"), ("no", "false")
+# What `metadata.type` may say of a row's reference; without it, these domains have one of their own.
+_TYPE_OF_DOMAIN = {"math": "number", "logic": "yes_no", "coding": "tests", "science": "text"}
+WITHOUT_TRUTH = ("creative_writing", "creative_ideation", "summarization")
+# JSON and Python both write and read these, and no answer is one of them.
+_NO_NUMBERS = ("nan", "inf", "infinity")
 
 
 class RowError(ConfigError):
@@ -36,13 +44,16 @@ def read_rows(path: str | pathlib.Path) -> Iterator[tuple[str, dict[str, Any]]]:
   """Yields ("path:line", row) of a JSONL file; blank lines are skipped.
 
   Raises:
-    ConfigError: the file does not exist.
+    ConfigError: the file does not exist or cannot be read.
     RowError: a line is not a JSON object in UTF-8.
   """
-  path = pathlib.Path(path)
-  if not path.is_file():
-    raise ConfigError(f"{path} does not exist: expected a JSONL file of pool rows.")
-  with path.open("rb") as lines:  # decoded line by line, so that a broken one is named
+  try:
+    lines = open(path, "rb")  # a file, a pipe or a device; decoded by line, so that a broken one is named
+  except FileNotFoundError:
+    raise ConfigError(f"{path} does not exist: expected a JSONL file of pool rows.") from None
+  except OSError as error:
+    raise ConfigError(f"{path} cannot be read: {error.strerror}; expected a JSONL file of pool rows.") from None
+  with lines:
     for number, line in enumerate(lines, start=1):
       if not line.strip():
         continue
@@ -60,15 +71,27 @@ def read_rows(path: str | pathlib.Path) -> Iterator[tuple[str, dict[str, Any]]]:
       yield place, row
 
 
-_WITHOUT_TRUTH = ("creative_writing", "creative_ideation", "summarization")
-
-
-def example_from_row(row: Mapping[str, Any], place: str) -> Example:
+def example_from_row(row: Mapping[str, Any], place: str, *, truth: bool | None = None) -> Example:
   """Returns the Example that a pool row describes; without `uid`, one hashed from its content.
+
+  Args:
+    row: of JSON's types or numpy's.
+    place: where it stands.
+    truth: whether its domain has a truth, so that the answer must not be empty; None: all have one but
+      those for creative text and summaries.
 
   Raises:
     RowError: `place` and what is missing or cannot be understood.
   """
+  try:
+    row = plain(row)
+  except RecursionError:
+    raise RowError(f"{place} is nested too deeply to be read.") from None
+  if "answer" not in row and isinstance(row.get("reward_model"), Mapping):
+    raise RowError(
+        f"{place}: the truth stands in 'reward_model.ground_truth', as another trainer has it; expected "
+        "the fields 'domain', 'prompt' and 'answer'."
+    )
   for field in ("domain", "prompt"):
     if not isinstance(row.get(field), str) or not row[field].strip():
       raise RowError(f"{place}: {field!r} is {row.get(field)!r:.200}; expected a non-empty string.")
@@ -77,53 +100,98 @@ def example_from_row(row: Mapping[str, Any], place: str) -> Example:
     raise RowError(f"{place}: 'metadata' is {metadata!r:.200}; expected an object.")
   domain, prompt = row["domain"], row["prompt"]
   carried = {k: v for k, v in row.items() if k not in ("uid", "domain", "prompt", "answer")}
+  reference = reference_from(domain, row.get("answer"), metadata, place, truth=truth)
   uid = row.get("uid")
   if uid is None:
-    content = json.dumps([prompt, row.get("answer")])
+    content = json.dumps([prompt, row.get("answer")], default=str)
     uid = f"{domain}/{hashlib.sha256(content.encode()).hexdigest()[:16]}"
   return Example(
       uid=str(uid),
       domain=domain,
       prompt=prompt,
-      reference=reference_from(domain, row.get("answer"), metadata, place),
+      reference=reference,
       extra=carried | dict(metadata),
   )
 
 
-def reference_from(domain: str, answer: Any, metadata: Mapping[str, Any], place: str) -> Reference:
-  """Returns the reference that fits a pool row's domain and metadata.
+def plain(value: Any) -> Any:
+  """Returns numpy's scalars and arrays as Python's, at any depth of mappings and sequences."""
+  if isinstance(value, Mapping):
+    return {key: plain(item) for key, item in value.items()}
+  if isinstance(value, (list, tuple)):
+    return [plain(item) for item in value]
+  return value.tolist() if hasattr(value, "tolist") else value
 
-  `metadata.test_cases` makes unit tests and `metadata.choices` a choice, in any domain; else math
-  is a Number (GSM8K's `#### 72` is understood), logic a YesNo, all other domains Text.
 
-  A story or a summary may have no reference: the empty text, which what compares with one does not
-  score.
+def reference_from(
+    domain: str, answer: Any, metadata: Mapping[str, Any], place: str, *, truth: bool | None = None
+) -> Reference:
+  """Returns the reference that fits a pool row's metadata and domain.
+
+  `metadata.type` says which it is: "number" (GSM8K's `#### 72` is understood), "choice", "yes_no",
+  "tests" or "text". Without it `metadata.test_cases` makes tests and `metadata.choices` a choice, in
+  any domain; else math is a number, logic yes or no, coding tests, and all other domains are text.
+
+  Where there is no truth a row may have no reference: the empty text, which what compares with one
+  does not score.
 
   Raises:
-    RowError: the answer is empty in any other domain, not among the choices, or not yes or no.
+    RowError: the answer is empty where there is a truth, no number, not among the choices, not yes or no.
   """
+  if isinstance(answer, decimal.Decimal):
+    answer = f"{answer:f}" if answer.is_finite() else float("nan")
   if not isinstance(answer, (str, int, float, types.NoneType)):
     raise RowError(f"{place}: 'answer' is {answer!r:.200}; expected a string, number or boolean.")
-  text = "" if answer is None else str(answer).strip()
-  # Columnar files give every row all metadata keys, null where they do not apply.
-  if metadata.get("test_cases") is not None or domain == "coding":
+  text = "" if answer is None else _text(answer, place)
+  kind = metadata.get("type")
+  if kind not in TYPES:  # data sets have types of their own, such as "Algebra"
+    if isinstance(kind, str) and domain not in (*_TYPE_OF_DOMAIN, *WITHOUT_TRUTH) and (near := suggest(kind, TYPES)):
+      raise RowError(f"{place}: metadata.type is {kind!r}. {near}Known: {', '.join(TYPES)}.")
+    kind = _TYPE_OF_DOMAIN.get(domain, "text")
+    # Columnar files give every row all metadata keys, null where they do not apply.
+    if metadata.get("choices"):
+      kind = "choice"
+    if metadata.get("test_cases") is not None:
+      kind = "tests"
+  if kind == "tests":
     return _unit_tests(text, metadata, place)
-  if not text and domain not in _WITHOUT_TRUTH:
-    raise RowError(f"{place}: 'answer' is empty; expected the reference.")
-  if metadata.get("choices"):
-    return _choice(text, metadata["choices"], place)
-  if domain == "math":
+  if not text:
+    if truth or (truth is None and domain not in WITHOUT_TRUTH):
+      raise RowError(f"{place}: 'answer' is empty; expected the reference.")
+    return Text(text="")
+  if kind == "choice":
+    return _choice(text, metadata.get("choices"), place)
+  if kind == "number":
     number = text.rsplit("####", 1)[-1].strip()
-    if not number:
-      raise RowError(f"{place}: 'answer' is {answer!r}; expected a number after '####'.")
+    if not number or is_no_number(number):
+      raise RowError(f"{place}: 'answer' is {answer!r}; expected a number, or a number after '####'.")
     return Number(text=number)
-  if domain == "logic":
+  if kind == "yes_no":
     word = text.lower().rstrip(".!")
     if word not in YES + NO:
-      raise RowError(f"{place}: 'answer' is {answer!r}; logic accepts yes, no, true or false.")
+      raise RowError(f"{place}: 'answer' is {answer!r}; {domain} accepts yes, no, true or false.")
     return YesNo(value=word in YES)
-  aliases = metadata.get("aliases") or ()
-  return Text(text=text, aliases=tuple(str(a) for a in aliases))
+  return Text(text=text, aliases=_texts(metadata.get("aliases") or (), "aliases", place))
+
+
+def is_no_number(text: str) -> bool:
+  """Tells the words for what is no number, such as NaN: an answer of the same word would be paid."""
+  return text.strip().lstrip("+-").lower() in _NO_NUMBERS
+
+
+def _text(answer: str | int | float, place: str) -> str:
+  if isinstance(answer, float) and is_no_number(str(answer)):
+    raise RowError(f"{place}: 'answer' is {answer!r}, which is no reference; expected one.")
+  try:
+    return str(answer).strip()
+  except ValueError:  # an integer of more digits than Python writes
+    raise RowError(f"{place}: 'answer' is a number of too many digits; expected it as a string.") from None
+
+
+def _texts(values: Any, name: str, place: str) -> tuple[str, ...]:
+  if not isinstance(values, Sequence) or isinstance(values, (str, bytes)):
+    raise RowError(f"{place}: metadata.{name} is {values!r:.200}; expected a list of texts.")
+  return tuple(str(value) for value in values)
 
 
 def _unit_tests(solution: str, metadata: Mapping[str, Any], place: str) -> UnitTests:
@@ -138,9 +206,9 @@ def _unit_tests(solution: str, metadata: Mapping[str, Any], place: str) -> UnitT
 
 def _choice(answer: str, choices: Any, place: str) -> Choice:
   try:
-    labels, texts = [str(c) for c in choices["label"]], [str(c) for c in choices["text"]]
-  except (TypeError, KeyError):
-    labels, texts = [], []
+    labels, texts = (_texts(choices[key], f"choices.{key}", place) for key in ("label", "text"))
+  except (TypeError, KeyError, IndexError):
+    labels, texts = (), ()
   if not labels or len(labels) != len(texts) or len(set(labels)) != len(labels):
     raise RowError(
         f"{place}: metadata.choices is {choices!r:.200}; expected {{'label': [...], 'text': [...]}} of "
@@ -150,5 +218,5 @@ def _choice(answer: str, choices: Any, place: str) -> Choice:
   right = [pair for pair in pairs if pair[0] == answer]
   right = right or [pair for pair in pairs if pair[1].strip().lower() == answer.lower()]
   if len(right) != 1:
-    raise RowError(f"{place}: 'answer' is {answer!r}; expected one of {labels} or one of {texts}.")
+    raise RowError(f"{place}: 'answer' is {answer!r}; expected one of {list(labels)} or one of {list(texts)}.")
   return Choice(label=right[0][0], text=right[0][1], choices=pairs)

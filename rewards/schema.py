@@ -64,6 +64,9 @@ class Text:
 
 Reference = Number | Choice | YesNo | UnitTests | Text
 
+# What a pool row's `metadata.type` may say.
+TYPES = {"number": Number, "choice": Choice, "yes_no": YesNo, "tests": UnitTests, "text": Text}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Example:
@@ -84,7 +87,7 @@ class Example:
 
   def as_row(self) -> dict[str, Any]:
     """Returns the pool row that this is: what `rows.example_from_row` would read it from."""
-    metadata: dict[str, Any] = {}
+    metadata: dict[str, Any] = {"type": next(n for n, kind in TYPES.items() if isinstance(self.reference, kind))}
     answer: Any = self.reference.text
     match self.reference:
       case Choice(label=answer, choices=choices):

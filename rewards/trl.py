@@ -14,9 +14,11 @@ from typing import Any
 
 from rewards.errors import ConfigError
 from rewards.rows import example_from_row
+from rewards.rows import plain
+from rewards.schema import Example
 from rewards.service import Service
 
-_COLUMNS = ("uid", "domain", "answer", "metadata")
+_COLUMNS = ("uid", "domain", "answer", "metadata", "reward_model")
 
 
 def as_trl(
@@ -51,9 +53,9 @@ def as_trl(
     for i, prompt in enumerate(prompts):
       row = {name: columns[name][i] for name in _COLUMNS if columns.get(name) is not None}
       row = {"domain": domain, **row, "prompt": columns["task"][i] if "task" in columns else _text(prompt)}
+      row = plain(row)
       if row != previous:  # the generations of one prompt stand side by side
-        example = example_from_row(row, f"row {i} of the batch")
-        previous = row
+        example, previous = _example(service, row, f"row {i} of the batch"), row
       examples.append(example)
       groups.append(id(example))
     breakdowns = service.score(examples, [_text(completion) for completion in completions], groups)
@@ -64,14 +66,19 @@ def as_trl(
   return reward
 
 
+def _example(service: Service, row: Mapping[str, Any], place: str) -> Example:
+  known = service.domains.get(row["domain"]) if isinstance(row["domain"], str) else None
+  return example_from_row(row, place, truth=bool(known and known.correctness))
+
+
 def _text(messages: Any) -> str:
-  """Returns the text of a prompt or completion: itself, or the last message's content."""
-  if isinstance(messages, str):
-    return messages
+  """Returns the text of a prompt or completion: itself, or the last message's content; "" for none."""
+  if isinstance(messages, str) or messages is None:
+    return messages or ""
   try:
     content = messages[-1]["content"]
-    if isinstance(content, str):
-      return content
+    if isinstance(content, str) or content is None:
+      return content or ""
     return "".join(part["text"] for part in content if part.get("type", "text") == "text")
   except (TypeError, KeyError, IndexError, AttributeError):
     raise ConfigError(f"{messages!r:.200} is neither text nor a list of messages with content.") from None

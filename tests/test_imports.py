@@ -59,7 +59,7 @@ FLOORS = {
         {"attacks", "domains"},
         {"scorer"},
         {"service"},
-        {"__init__", "__main__", "attack", "benchmark", "recipes", "rows", "trl"},
+        {"__init__", "__main__", "attack", "benchmark", "output", "recipes", "rows", "trl"},
     ),
     "reasoner": (
         {"data"},

@@ -4,7 +4,7 @@
 
 A thousand programs take minutes, so verdicts are kept on disk, under a hash of the row, of the
 reward's settings and of the rewards' source: whatever may change a verdict changes the hash. A
-verdict that was not reached on our side is not kept. Domains without a correctness component have
+verdict that was not reached, or only by a deadline or another limit of ours, is not kept. Domains without a correctness component have
 no truth to check and pass through.
 """
 
@@ -75,12 +75,11 @@ def check_gold(
     for example, breakdown in zip(batch, breakdowns, strict=True):
       component = truths[example.domain].name
       score = breakdown.scores.get(component)
-      reasons[example.uid] = score.reason if isinstance(score, Score) else f"score {score}"
-      if breakdown.correct is None:
+      why = breakdown.unscored.get(component) or ", ".join(breakdown.causes) or f"score {score}"
+      reasons[example.uid] = score.reason if isinstance(score, Score) else why
+      if not _reached(breakdown):
         refused[example.uid] = f"gold not scored by {component}"
-    verdicts.add({
-        keys[e.uid]: b.correct for e, b in zip(batch, breakdowns) if b.correct is not None
-    })
+    verdicts.add({keys[e.uid]: b.correct for e, b in zip(batch, breakdowns) if _reached(b)})
   for example in examples:
     if example.uid in keys and verdicts.get(keys[example.uid]) is False:
       refused[example.uid] = f"gold refused by {truths[example.domain].name}"
@@ -89,6 +88,13 @@ def check_gold(
   unchecked = sorted(Counter(e.domain for e in examples if e.uid not in keys).items())
   notes = tuple(f"{d}: {n:,} rows have no gold program to check." for d, n in unchecked)
   return dataclasses.replace(checked, notes=corpus.notes + notes)
+
+
+def _reached(breakdown: RewardBreakdown) -> bool:
+  """Tells a verdict on the row from one on our clock: a slow machine must not condemn it for ever."""
+  ours = {cause.rpartition(":")[2] for cause in breakdown.causes} & {"timeout", "memory"}
+  stopped = breakdown.gate and not breakdown.scores
+  return breakdown.correct is not None and not stopped and not (ours and not breakdown.correct)
 
 
 def _correctness(rewards: DomainRewards) -> Component | None:

@@ -12,13 +12,14 @@ drawn is sampling.py's business; whether a reward accepts a gold answer is gold.
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 import hashlib
 import heapq
 import json
 import pathlib
 import re
 from typing import Any
+from typing import NamedTuple
 import warnings
 
 from reasoner.data import pool
@@ -35,9 +36,11 @@ from reasoner.data.sources import check
 from reasoner.data.sources import Source
 from rewards.errors import ConfigError
 from rewards.errors import suggest
+from rewards.rows import is_no_number
 from rewards.rows import RowError
 from rewards.schema import Choice
 from rewards.schema import Example
+from rewards.schema import Number
 from rewards.schema import UnitTests
 
 HELD_OUT_FRACTION = 0.1  # of rows without an official split
@@ -47,6 +50,7 @@ def load(
     sources: Mapping[str, Mapping[str, Mapping[str, Any] | None]],
     *,
     domains: Sequence[str],
+    truths: Collection[str] | None = None,
     root: str | None = None,
     pools: Sequence[str] = (),
     evaluation_sets: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
@@ -60,6 +64,7 @@ def load(
     sources: {domain: {data set: {"train": splits, "evaluation": splits, "limit": most training
       rows, "configs": parts of the data set, setting: value}}}; an entry of None is left out.
     domains: those of config.rewards; each must end up with rows to train on and to evaluate.
+    truths: those of them with a correctness reward, whose rows need a reference; None: all.
     root: folder of local files; None reads from the hub.
     pools: files of pool rows.
     evaluation_sets: {name: {data set: splits}}, further rows to report on, also never trained on.
@@ -79,7 +84,7 @@ def load(
   )
   if on_bad_row == "quarantine" and quarantine_path is None:
     raise ConfigError("config.data.on_bad_row='quarantine' needs a file to put the rows in.")
-  loader = _Loader(domains, seed, quarantine=on_bad_row == "quarantine")
+  loader = _Loader(domains, domains if truths is None else truths, seed, quarantine=on_bad_row == "quarantine")
   for source in plan:
     for role, files in source.evaluation.items():
       loader.add_evaluation(source, role, files)
@@ -98,8 +103,9 @@ def load(
 class _Loader:
   """Rows kept so far, and what they forbid to those that follow; evaluation goes first."""
 
-  def __init__(self, domains: Sequence[str], seed: int, quarantine: bool):
+  def __init__(self, domains: Sequence[str], truths: Collection[str], seed: int, quarantine: bool):
     self._domains = tuple(sorted(domains))
+    self._truths = frozenset(truths)
     self._seed = seed
     self._examples: dict[tuple[str, str], list[Example]] = {}
     self._counts: dict[Origin, Counter] = {}
@@ -117,7 +123,10 @@ class _Loader:
           self._add(origin, *self._example(source, origin, place, uid, row))
 
   def add_train(self, source: Source) -> None:
-    chosen: list[tuple[float, int, Origin, Example]] = []  # heap, the last in hash order on top
+    """Keeps a source's rows or, under a limit, those first in hash order: a copy of a row that the
+    limit displaces is as new as if that row had never been read."""
+    chosen: list[_Chosen] = []  # heap, the last in hash order on top
+    held: dict[bytes, _Chosen] = {}  # by prompt
     number = 0
     for file in source.train:
       carved = file in source.evaluation[EVALUATION]
@@ -127,18 +136,31 @@ class _Loader:
           continue
         number += 1
         rank = -_fraction(uid, self._seed)
-        if source.limit and len(chosen) == source.limit and rank <= chosen[0][0]:
+        if source.limit and len(chosen) == source.limit and rank <= chosen[0].rank:
           self._count(origin, "beyond the limit")  # without the cost of making an Example
           continue
         example, text = self._example(source, origin, place, uid, row)
+        if example is None:
+          continue
+        candidate = _Chosen(rank, number, origin, example)
+        copy = held.get(_key(example.prompt)) if source.limit else None
+        if copy and copy.rank < rank:  # of two copies, the one that the limit would keep longer
+          chosen.remove(copy)
+          heapq.heapify(chosen)
+          self._forget(copy, held, "duplicate")
         if self._is_new(origin, example, text):
-          heapq.heappush(chosen, (rank, number, origin, example))
+          held[_key(example.prompt)] = candidate
+          heapq.heappush(chosen, candidate)
           if source.limit and len(chosen) > source.limit:
-            _, _, displaced, example = heapq.heappop(chosen)
-            del self._origins[example.uid]
-            self._count(displaced, "beyond the limit")
-    for _, _, origin, example in sorted(chosen, key=lambda item: item[1]):
-      self._keep(origin, example)
+            self._forget(heapq.heappop(chosen), held, "beyond the limit")
+    for candidate in sorted(chosen, key=lambda candidate: candidate.number):
+      self._keep(candidate.origin, candidate.example)
+
+  def _forget(self, displaced: "_Chosen", held: dict[bytes, "_Chosen"], reason: str) -> None:
+    key = _key(displaced.example.prompt)
+    self._prompts[TRAIN].discard(key)
+    del held[key], self._origins[displaced.example.uid]
+    self._count(displaced.origin, reason)
 
   def read_pools(self, paths: Sequence[str]) -> list[tuple[str, str, pool.PoolRow]]:
     """Returns (role, file name, row) of all pools, with 10 % of the unsplit rows held out."""
@@ -158,8 +180,8 @@ class _Loader:
                   f"config.rewards has: {', '.join(self._domains)}."
               )
             origin = origin._replace(domain=domain)
-          pooled = pool.read_row(row, place)
-          problem = _problem(pooled.example, pooled.text, DataSet.min_words)
+          pooled = pool.read_row(row, place, truth=domain in self._truths)
+          problem = _problem(pooled.example, pooled.text, DataSet.min_words, domain in self._truths)
           if problem:
             raise Dropped(problem)
           rows.append((name, pooled))
@@ -258,7 +280,7 @@ class _Loader:
         reference=task.reference,
         extra=extra,
     )
-    problem = _problem(example, task.text, source.dataset.min_words)
+    problem = _problem(example, task.text, source.dataset.min_words, source.domain in self._truths)
     if problem:
       self._count(origin, problem)
       return None, ""
@@ -307,8 +329,17 @@ class _Loader:
       self._count(origin, "in quarantine")
 
 
-def _problem(example: Example, text: str, min_words: int) -> str | None:
-  """Returns why an example is of no use, or None."""
+class _Chosen(NamedTuple):
+  """A training row that its source's limit has not displaced so far; number: its place in the source."""
+
+  rank: float
+  number: int
+  origin: Origin
+  example: Example
+
+
+def _problem(example: Example, text: str, min_words: int, truth: bool) -> str | None:
+  """Returns why an example is of no use, or None; without a truth in its domain it needs no reference."""
   if len(text.split()) < min_words:
     return f"shorter than {min_words} words"
   reference = example.reference
@@ -317,8 +348,10 @@ def _problem(example: Example, text: str, min_words: int) -> str | None:
       return "no tests"
     if not all(_parses(code) for code in (*reference.tests, reference.setup)):
       return "tests do not parse"
-  elif not reference.text.strip():
+  elif truth and not reference.text.strip():
     return "empty reference"
+  elif isinstance(reference, Number) and is_no_number(reference.text):
+    return "reference is no number"
   if isinstance(reference, Choice):
     options = {" ".join(choice.casefold().split()) for _, choice in reference.choices}
     if len(options) != len(reference.choices):

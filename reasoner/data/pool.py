@@ -34,8 +34,8 @@ class PoolRow:
   split: str
 
 
-def read_row(row: Row, place: str) -> PoolRow:
-  """Returns what a pool row says.
+def read_row(row: Row, place: str, *, truth: bool = True) -> PoolRow:
+  """Returns what a pool row says; where its domain has no `truth` it may lack an answer.
 
   Raises:
     RowError: the row is not of the pool schema.
@@ -48,12 +48,12 @@ def read_row(row: Row, place: str) -> PoolRow:
   if row.get("prompt") == "":
     raise Dropped("empty prompt")
   split = row.get("split") or ""
-  if split and split not in SPLITS:
+  if split and (not isinstance(split, str) or split not in SPLITS):
     raise RowError(f"{place}: 'split' is {split!r}; expected one of {', '.join(SPLITS)}.")
   tests = isinstance(metadata, dict) and metadata.get("test_cases")
-  if not tests and _is_empty(row.get("answer")):
+  if truth and not tests and _is_empty(row.get("answer")):
     raise Dropped("empty reference")
-  example = example_from_row(row, place)
+  example = example_from_row(row, place, truth=truth)
   text, reference = example.prompt.strip(), example.reference
   if isinstance(reference, Choice):
     shown = text.casefold()
@@ -63,4 +63,4 @@ def read_row(row: Row, place: str) -> PoolRow:
 
 
 def _is_empty(answer: Any) -> bool:
-  return answer is None or not str(answer).strip()
+  return answer is None or isinstance(answer, str) and not answer.strip()

@@ -42,7 +42,8 @@ def build_traces(
   """Returns one trace for each example, in order; a pure function of its arguments.
 
   Text that is too long loses sentences at its end, first of the reasoning, then of a free-text
-  answer; an example whose answer must not be cut and does not fit gives no trace.
+  answer; an example whose answer must not be cut and does not fit, or that has no reference to imitate,
+  gives no trace.
 
   Args:
     examples: what to write traces for, in the shares in which domains shall be trained.
@@ -53,6 +54,8 @@ def build_traces(
   own = own_words(examples)
   traces = []
   for number, example in enumerate(examples):
+    if not example.reference.text:
+      continue
     completion = _fitting(
         reasoning_for(example, own[example.uid]),
         example.reference.text,

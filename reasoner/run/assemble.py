@@ -55,6 +55,7 @@ class Run:
     return data.load(
         section.sources,
         domains=tuple(self.domains),
+        truths=[name for name, rewards in self.domains.items() if rewards.correctness],
         root=self.data_root,
         pools=section.pools,
         evaluation_sets=section.evaluation_sets,

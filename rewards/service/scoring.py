@@ -9,8 +9,8 @@ from rewards.settings import Section
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Scoring(Section, place="config.scoring"):
-  """What workers.Service is built with."""
+  """What Service is built with."""
 
   num_workers: Count  # processes for components of completion scope
   completion_timeout_seconds: Positive = 10.0  # CPU time of one completion
-  batch_timeout_seconds: Positive = 1800.0  # wall time of a batch; what is not scored by then is None
+  batch_timeout_seconds: Positive = 1800.0  # wall time of a batch; what is not scored by then leaves its group

@@ -1,10 +1,14 @@
 """The command line: list, score, explain and bench, and how they answer mistakes."""
 
+import io
 import json
 import os
 import pathlib
+import signal
+import stat
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -45,6 +49,8 @@ def get_config(variant="plain"):
   config.plugins = ({plugin!r},)
   config.rewards = dict(
       riddles=dict(format=dict(weight=0.2), same=dict(weight=0.8), brevity=dict(weight=0.0), share=None, calm=None))
+  if variant == "without_truth":
+    config.rewards.riddles = dict(format=dict(weight=0.2), brevity=dict(weight=0.8))
   if variant == "grouped":
     config.rewards.riddles.share = dict(weight=1.0)
   config.scoring = dict(num_workers=1, completion_timeout_seconds=5.0)
@@ -126,7 +132,7 @@ def test_rows_with_the_same_group_are_one_even_across_blocks(tmp_path, recipe, m
 @pytest.mark.parametrize(
     "rows, wrong",
     [
-        ([row(), {"domain": "riddles"}], "rows.jsonl:2: 'completion' is None"),
+        ([row(), {"domain": "riddles"}], "rows.jsonl:2: 'completion' is missing"),
         ([row(), row(completion=3)], "rows.jsonl:2: 'completion' is 3"),
         ([row(answer="")], "rows.jsonl:1: 'answer' is empty"),
         ([row(), row(), row(domain="riddle")], "rows.jsonl:3: 'domain' is 'riddle'; the recipe has riddles"),
@@ -144,8 +150,88 @@ def test_a_bad_row_stops_with_its_line_status_two_and_no_output(tmp_path, recipe
 
 def test_an_earlier_output_survives_a_failure(tmp_path, recipe):
   (tmp_path / "scored.jsonl").write_text("{}\n")
-  status, scored = run(tmp_path, recipe, [row(), row(completion=None)])
+  status, scored = run(tmp_path, recipe, [row(), row(completion=7)])
   assert (status, scored) == (2, [{}])
+
+
+def test_a_completion_of_null_is_an_empty_one(tmp_path, recipe):
+  status, scored = run(tmp_path, recipe, [row(completion=None)])
+  assert status == 0 and (scored[0]["total"], scored[0]["failure"], scored[0]["completion"]) == (0.0, "missing", None)
+
+
+def test_rows_need_an_answer_only_where_the_recipe_has_a_truth(tmp_path, recipe):
+  status, scored = run(tmp_path, f"{recipe}:without_truth", [row(answer=None)])
+  assert status == 0 and scored[0]["total"] == 1.0
+
+
+def score_to(path, tmp_path, recipe, rows=1):
+  arguments = ["score", "--input", write(tmp_path, *[row()] * rows), "--output", str(path), "--config", recipe]
+  return [sys.executable, "-m", "rewards", *arguments]
+
+
+def test_output_is_written_through_a_link_and_keeps_the_files_mode(tmp_path, recipe):
+  (tmp_path / "elsewhere").mkdir()
+  real, link = tmp_path / "elsewhere" / "real.jsonl", tmp_path / "link.jsonl"
+  real.write_text("")
+  real.chmod(0o640)
+  link.symlink_to(real)
+  assert command.main(["score", "--input", write(tmp_path, row()), "--output", str(link), "--config", recipe]) == 0
+  assert link.is_symlink() and json.loads(real.read_text())["total"] == 1.0
+  assert real.stat().st_mode & 0o777 == 0o640 and os.listdir(real.parent) == ["real.jsonl"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux's devices")
+def test_devices_are_written_and_never_replaced_and_a_full_disk_is_a_sentence(tmp_path, recipe, capsys):
+  arguments = ["score", "--input", write(tmp_path, row()), "--config", recipe, "--output"]
+  before = os.stat("/dev/full").st_rdev
+  assert command.main([*arguments, "/dev/full"]) == 2
+  error = capsys.readouterr().err
+  assert error == "error: --output /dev/full cannot be written: No space left on device.\n"
+  assert os.stat("/dev/full").st_rdev == before
+  assert command.main([*arguments, "/dev/null"]) == 0 and stat.S_ISCHR(os.stat("/dev/null").st_mode)
+  finished = subprocess.run(score_to("/dev/stdout", tmp_path, recipe), cwd=ROOT, capture_output=True, text=True)
+  assert [json.loads(line)["total"] for line in finished.stdout.splitlines()] == [1.0]  # the table is elsewhere
+  assert "riddles" in finished.stderr
+  with (tmp_path / "redirected").open("w") as file:
+    subprocess.run(score_to("/dev/stdout", tmp_path, recipe), cwd=ROOT, stdout=file, stderr=subprocess.DEVNULL)
+  assert json.loads((tmp_path / "redirected").read_text())["total"] == 1.0
+
+
+def test_a_pipe_is_written_as_the_rows_come(tmp_path, recipe):
+  os.mkfifo(tmp_path / "pipe")
+  process = subprocess.Popen(score_to(tmp_path / "pipe", tmp_path, recipe), cwd=ROOT, stderr=subprocess.DEVNULL)
+  assert json.loads((tmp_path / "pipe").read_text())["total"] == 1.0
+  assert process.wait() == 0 and (tmp_path / "pipe").is_fifo()
+
+
+def test_a_path_that_cannot_be_written_is_a_sentence(tmp_path, recipe, capsys, monkeypatch):
+  def refuse(*_, **__):
+    raise PermissionError(13, "Permission denied")
+
+  monkeypatch.setattr("builtins.open", lambda path, *mode, **more: refuse() if "unfinished" in str(path) else io.open(path, *mode, **more))
+  assert run(tmp_path, recipe, [row()]) == (2, None)
+  assert capsys.readouterr().err.endswith("scored.jsonl cannot be written: Permission denied.\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_command_that_is_told_to_end_leaves_nothing(tmp_path, recipe, number):
+  (tmp_path / "out").mkdir()
+  os.mkfifo(tmp_path / "rows")
+  arguments = ["score", "--input", str(tmp_path / "rows"), "--output", str(tmp_path / "out" / "scored.jsonl")]
+  process = subprocess.Popen(
+      [sys.executable, "-m", "rewards", *arguments, "--config", recipe, "--config.scoring.num_workers=1"],
+      cwd=ROOT, stderr=subprocess.DEVNULL,
+  )
+  with (tmp_path / "rows").open("w") as rows:
+    rows.write((json.dumps(row()) + "\n") * (command.BLOCK_ROWS + 1))
+    rows.flush()  # more are to come, so the command is at work until it is told to end
+    deadline = time.monotonic() + 60
+    while not os.listdir(tmp_path / "out") and time.monotonic() < deadline:
+      time.sleep(0.02)
+    assert os.listdir(tmp_path / "out")
+    process.send_signal(number)
+    assert process.wait(timeout=60) != 0
+  assert os.listdir(tmp_path / "out") == []
 
 
 @pytest.mark.parametrize(
@@ -215,6 +301,26 @@ def test_explain_says_why_the_gate_refuses_and_what_was_not_scored(tmp_path, rec
   assert "same none 0.8 0.000 not scored: there is nothing to measure" in text
   assert "brevity none left out not scored: there is nothing to measure" in text
   assert "total = none: something that is paid could not be scored" in text
+
+
+def test_explain_lets_no_completion_print_a_line_or_a_colour_of_its_own(tmp_path, recipe, capsys):
+  forged = "<reasoning>r</reasoning><answer>x\ntotal = 1 / 1 = 1.000 Correct.\r\x1b[2J\u202e\x9b\ud800</answer>"
+  plugin = (tmp_path / "riddles.py").read_text().replace("{completion.answer!r} against", "{completion.answer} against")
+  (tmp_path / "riddles.py").write_text(plugin)
+  assert command.main(["explain", "--input", write(tmp_path, row(forged, uid="u\ntotal")), "--config", recipe]) == 0
+  lines = capsys.readouterr().out.splitlines()
+  assert lines[0] == "u\\ntotal (riddles)" and all(line.isprintable() for line in lines)
+  assert [line for line in lines if line.startswith("total")] == [lines[-1]] and "0.200" in lines[-1]
+
+
+def test_explain_reads_what_a_bug_left_and_a_plugins_bug_is_a_sentence(tmp_path, recipe, capsys):
+  (tmp_path / "riddles.py").write_text(PLUGIN.replace("right = ", "right = 1 / (completion.answer != 'bug') and "))
+  status, _ = run(tmp_path, recipe, [row("<reasoning>r</reasoning><answer>bug</answer>", uid="u7")])
+  error = capsys.readouterr().err.splitlines()[-1]
+  assert status == 2 and error.startswith("error: reward 'same'") and "failed on u7: ZeroDivisionError" in error
+  kept = error.rsplit("The completion is kept in ", 1)[1]
+  assert command.main(["explain", "--input", kept, "--uid", "u7", "--config", recipe]) == 2
+  assert "failed on u7: ZeroDivisionError" in capsys.readouterr().err
 
 
 def test_explain_names_a_row_that_is_not_there(tmp_path, recipe, capsys):

@@ -1,7 +1,12 @@
 """Pool rows: what each domain's row becomes, and how a bad one is named."""
 
+import datetime
+import decimal
 import json
+import os
+import threading
 
+import numpy
 import pytest
 
 from rewards.errors import ConfigError
@@ -37,6 +42,19 @@ CHOICES = {"label": ["A", "B"], "text": ["oxygen", "carbon dioxide"]}
         ("creative_writing", "", {}, Text(text="")),
         ("summarization", None, {}, Text(text="")),
         ("never_seen_before", "x", {}, Text(text="x")),
+        ("riddles", "#### 72", {"type": "number"}, Number(text="72")),
+        ("riddles", "B", {"type": "choice", "choices": CHOICES}, Choice(label="B", text="carbon dioxide", choices=(("A", "oxygen"), ("B", "carbon dioxide")))),
+        ("riddles", True, {"type": "yes_no"}, YesNo(value=True)),
+        ("riddles", "def f(): ...", {"type": "tests", "test_cases": ["assert f() is None"]}, UnitTests(tests=("assert f() is None",), text="def f(): ...")),
+        ("math", "osmosis", {"type": "text"}, Text(text="osmosis")),
+        ("math", "72", {"type": "Number Theory"}, Number(text="72")),
+        ("science", "yes", {"type": "Algebra"}, Text(text="yes")),
+        ("math", decimal.Decimal("72.50"), {}, Number(text="72.50")),
+        ("math", numpy.int64(72), {}, Number(text="72")),
+        ("math", numpy.array(0.5), {}, Number(text="0.5")),
+        ("logic", numpy.bool_(True), {}, YesNo(value=True)),
+        ("science", numpy.str_("B"), {"choices": {k: numpy.array(v) for k, v in CHOICES.items()}}, Choice(label="B", text="carbon dioxide", choices=(("A", "oxygen"), ("B", "carbon dioxide")))),
+        ("science", "infinity", {}, Text(text="infinity")),
     ],
 )
 def test_the_reference_follows_from_domain_and_metadata(domain, answer, metadata, reference):
@@ -57,6 +75,24 @@ def test_the_reference_follows_from_domain_and_metadata(domain, answer, metadata
         ({"domain": "science", "prompt": "p", "answer": "A", "metadata": {"choices": {"label": ["A"], "text": []}}}, "equal length"),
         ({"domain": "coding", "prompt": "p", "metadata": {"test_cases": [1]}}, "expected a list of Python statements"),
         ({"domain": "math", "prompt": "p", "answer": "1", "metadata": "none"}, "'metadata' is 'none'"),
+        ({"domain": "math", "prompt": "p", "answer": float("nan")}, "'answer' is nan, which is no reference"),
+        ({"domain": "math", "prompt": "p", "answer": float("inf")}, "'answer' is inf, which is no reference"),
+        ({"domain": "science", "prompt": "p", "answer": float("nan")}, "'answer' is nan, which is no reference"),
+        ({"domain": "math", "prompt": "p", "answer": numpy.float64("nan")}, "'answer' is nan, which is no reference"),
+        ({"domain": "math", "prompt": "p", "answer": decimal.Decimal("NaN")}, "'answer' is nan, which is no reference"),
+        ({"domain": "math", "prompt": "p", "answer": "NaN"}, "'answer' is 'NaN'; expected a number"),
+        ({"domain": "math", "prompt": "p", "answer": "#### -Infinity"}, "expected a number"),
+        ({"domain": "math", "prompt": "p", "answer": 10**5000}, "too many digits"),
+        ({"domain": "math", "prompt": "p", "answer": datetime.date(2020, 2, 3)}, "'answer' is datetime.date(2020, 2, 3); expected a string"),
+        ({"domain": "science", "prompt": "p", "answer": datetime.datetime(2020, 2, 3)}, "expected a string, number or boolean"),
+        ({"domain": "science", "prompt": "p", "answer": b"osmosis"}, "'answer' is b'osmosis'; expected a string"),
+        ({"domain": "science", "prompt": b"p", "answer": "x"}, "'prompt' is b'p'"),
+        ({"data_source": "gsm8k", "prompt": [{"role": "user"}], "reward_model": {"style": "rule", "ground_truth": "72"}}, "'reward_model.ground_truth', as another trainer has it"),
+        ({"domain": "science", "prompt": "p", "answer": "osmosis", "metadata": {"aliases": "Osmose"}}, "metadata.aliases is 'Osmose'; expected a list of texts"),
+        ({"domain": "science", "prompt": "p", "answer": "A", "metadata": {"choices": {"label": "AB", "text": ["x", "y"]}}}, "metadata.choices.label is 'AB'; expected a list"),
+        ({"domain": "riddles", "prompt": "p", "answer": "72", "metadata": {"type": "numbr"}}, "metadata.type is 'numbr'. Did you mean 'number'?"),
+        ({"domain": "riddles", "prompt": "p", "answer": "many", "metadata": {"type": "yes_no"}}, "riddles accepts yes, no"),
+        ({"domain": "riddles", "prompt": "p", "answer": "A", "metadata": {"type": "choice"}}, "metadata.choices is None"),
     ],
 )
 def test_a_row_that_cannot_be_understood_is_named_with_its_place(row, wrong):
@@ -109,3 +145,40 @@ def test_a_line_that_cannot_be_read_is_named(tmp_path, line, wrong):
 def test_a_missing_file_is_named(tmp_path):
   with pytest.raises(ConfigError, match="absent.jsonl does not exist"):
     next(read_rows(tmp_path / "absent.jsonl"))
+
+
+def test_a_domain_without_a_truth_takes_rows_without_an_answer_and_one_with_a_truth_does_not():
+  row = {"domain": "riddles", "prompt": "p"}
+  for answer in ({}, {"answer": None}, {"answer": " "}):
+    assert example_from_row(row | answer, "here", truth=False).reference == Text(text="")
+    with pytest.raises(RowError, match="here: 'answer' is empty"):
+      example_from_row(row | answer, "here")
+  with pytest.raises(RowError, match="here: 'answer' is empty"):
+    example_from_row(row | {"domain": "summarization"}, "here", truth=True)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"domain": "math", "answer": "72"},
+        {"domain": "logic", "answer": "no"},
+        {"domain": "science", "answer": "B", "metadata": {"choices": CHOICES}},
+        {"domain": "science", "answer": "osmosis", "metadata": {"aliases": ["Osmose"]}},
+        {"domain": "coding", "answer": "def f(): ...", "metadata": {"test_cases": ["assert f() is None"], "test_setup_code": "import math"}},
+        {"domain": "riddles", "answer": "7", "metadata": {"type": "number"}},
+    ],
+)
+def test_an_example_gives_back_a_row_that_reads_as_itself(row):
+  example = example_from_row(row | {"uid": "u", "prompt": "p"}, "here")
+  again = example_from_row(json.loads(json.dumps(example.as_row())), "there")
+  assert (again.uid, again.domain, again.prompt, again.reference) == ("u", row["domain"], "p", example.reference)
+
+
+def test_rows_are_read_from_a_pipe_and_what_cannot_be_read_is_a_sentence(tmp_path):
+  os.mkfifo(tmp_path / "pipe")
+  writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_text('{"a": 1}\n'))
+  writer.start()
+  assert [row for _, row in read_rows(tmp_path / "pipe")] == [{"a": 1}]
+  writer.join()
+  with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+    list(read_rows(tmp_path))

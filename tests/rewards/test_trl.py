@@ -3,6 +3,7 @@
 import importlib.util
 import pathlib
 
+import numpy as np
 import pytest
 
 import rewards
@@ -105,6 +106,30 @@ def test_guards_take_their_part(as_trl):
 def test_a_total_that_is_none_stays_none(as_trl):
   reward = as_trl({"riddles": {"format": {"weight": 0.2}, "asked": {"weight": 0.8}}})
   assert reward(["p"], [render("r", "unmeasured")], answer=["x"]) == [None]
+
+
+def test_numpy_values_and_missing_completions_are_understood(as_trl):
+  reward = as_trl({"one": TRUTH})
+  choices = {"label": np.array(["A", "B"]), "text": np.array(["oxygen", "argon"])}
+  totals = reward(
+      np.array(["p", "p", "p", "q"], object), np.array([render("r", "argon"), None, "", render("r", "7")], object),
+      domain=np.array(["one"] * 4), answer=np.array([np.str_("B")] * 3 + [np.int64(7)], object),
+      metadata=[{"choices": choices}] * 3 + [{"n": np.float64(0.5)}], uid=np.arange(4),
+  )
+  assert totals == [1.0, 0.0, 0.0, 1.0]
+  assert reward(["p"], [[{"role": "assistant", "content": None}]], answer=["x"]) == [0.0]
+
+
+def test_a_domain_without_a_truth_needs_no_answers(as_trl):
+  reward = as_trl({"poems": {"format": {"weight": 0.2}, "asked": {"weight": 0.8}}})
+  assert reward(["river?"], [render("r", "river?")]) == [1.0]
+
+
+def test_another_trainers_columns_are_named(as_trl):
+  with pytest.raises(ConfigError, match="row 0 of the batch: the truth stands in 'reward_model.ground_truth'"):
+    as_trl({"one": TRUTH})(["p"], ["x"], reward_model=[{"style": "rule", "ground_truth": "72"}])
+  with pytest.raises(ConfigError, match="row 0 of the batch: 'domain' is None"):
+    as_trl({"one": TRUTH, "two": TRUTH})(["p"], ["x"], answer=["72"])
 
 
 def test_a_row_without_an_answer_is_named(as_trl):

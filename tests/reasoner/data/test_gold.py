@@ -17,6 +17,7 @@ from rewards.schema import Number
 from rewards.schema import Score
 from rewards.schema import Text
 from rewards.schema import UnitTests
+from rewards.schema import Unscored
 from rewards.schema import YesNo
 
 WEIGHT = {"weight": 1.0}
@@ -103,6 +104,35 @@ def test_a_second_check_scores_only_what_was_never_scored(equals, tmp_path):
 def test_a_verdict_not_reached_on_our_side_is_asked_for_again(equals, tmp_path):
   run(corpus_of(["1", "7"]), tmp_path / "gold.txt")
   assert run(corpus_of(["1", "7"]), tmp_path / "gold.txt")[1] == 1
+
+
+class Slow(scorer.Scorer):
+  """Stops one gold answer at a deadline, and finds another's program too slow."""
+
+  def __init__(self, verdict):
+    super().__init__({"math": {"format": WEIGHT, "equals": WEIGHT}})
+    self.verdict = verdict
+
+  def score(self, examples, texts, groups=None):
+    alone = [self.verdict if e.uid == "train/2" else {"equals": 1.0} for e in examples]
+    return self.combine(examples, [parse(t) for t in texts], range(len(texts)), alone, [{}] * len(texts))
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        scorer.Stopped(component="equals", cause="deadline"),
+        scorer.Stopped(component="equals", cause="crash"),
+        {"equals": Score(0.0, "it used up its 8 s of CPU time", cause="timeout")},
+        {"equals": Unscored("batch_deadline", "late")},
+    ],
+)
+def test_a_verdict_of_our_own_clock_drops_the_row_once_and_is_asked_for_again(equals, tmp_path, verdict):
+  slow = Slow(verdict)
+  checked = data.check_gold(corpus_of(["1", "2"]), slow, rewards=slow.domains, cache_path=tmp_path / "gold.txt")
+  assert [e.uid for e in checked.train["math"]] == ["train/1"]
+  checked, asked = run(corpus_of(["1", "2"]), tmp_path / "gold.txt")
+  assert asked == 1 and [e.uid for e in checked.train["math"]] == ["train/1", "train/2"]
 
 
 def test_changed_settings_make_old_verdicts_void(equals, tmp_path):

@@ -158,6 +158,19 @@ def test_a_limit_takes_the_same_subset_each_time_and_a_larger_one_contains_it(tm
   assert set(uids(10, seed=1)) != set(uids(10))
 
 
+@pytest.mark.parametrize("limit", [1, 5, 20])
+def test_what_a_limit_displaced_leaves_no_trace_among_the_duplicates(tmp_path, limit):
+  asked = [gsm8k(f"What is {i % 20} and one more, please?", i % 20 + 1) for i in range(100)]
+  sources = {"math": {"gsm8k": MATH["math"]["gsm8k"] | {"limit": limit}}}
+  corpus = data.load(sources, domains=("math",), root=write_math(tmp_path, asked))
+  # By brute force: of each question the copy first in hash order, and of those the first `limit`.
+  rank = {i: loading._fraction(f"gsm8k/main/train/{i}", 0) for i in range(100)}
+  first = [min((i for i in range(100) if i % 20 == q), key=rank.get) for q in range(20)]
+  expected = sorted(sorted(first, key=rank.get)[:limit])
+  assert [e.uid for e in corpus.train["math"]] == [f"gsm8k/main/train/{i}" for i in expected]
+  assert sum(reasons(corpus).values()) == 100 and len(corpus.origins) == limit + 3
+
+
 def test_rows_of_no_use_do_not_count_towards_a_limit(tmp_path):
   root = write_math(tmp_path, [gsm8k(f"No {i}") for i in range(30)] + questions(0, 10))
   sources = {"math": {"gsm8k": MATH["math"]["gsm8k"] | {"limit": 10}}}

@@ -1,3 +1,5 @@
+import datetime
+import decimal
 import json
 
 import pytest
@@ -6,6 +8,7 @@ from reasoner import data
 from rewards.errors import ConfigError
 from rewards.rows import RowError
 from rewards.schema import Choice
+from rewards.schema import Number
 from rewards.schema import UnitTests
 
 
@@ -152,3 +155,66 @@ def test_rows_with_nothing_to_learn_are_dropped_and_counted(tmp_path):
   corpus = load(tmp_path, rows)
   dropped = corpus.reasons("train", "logic")
   assert dropped == {"kept": 1, "empty reference": 1, "empty prompt": 1, "shorter than 5 words": 1}
+
+
+STRANGE = {
+    "no domain": {"domain": None},
+    "a date": {"answer": datetime.date(2020, 2, 3)},
+    "a timestamp": {"answer": datetime.datetime(2020, 2, 3, 4, 5)},
+    "bytes": {"answer": b"yes"},
+    "NaN": {"domain": "math", "answer": float("nan")},
+    "infinity": {"domain": "math", "answer": float("inf")},
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_what_parquet_may_hold_is_one_sentence_or_the_quarantine(tmp_path, name):
+  pyarrow = pytest.importorskip("pyarrow")
+  import pyarrow.parquet
+
+  def write(file, rows):
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / file)
+    return str(tmp_path / file)
+
+  numbers = [row(i, domain="math", answer=str(i), metadata=None) for i in range(2)]
+  fine = write("fine.parquet", [row(i, metadata=None) for i in range(2, 5)] + numbers)
+  bad = write("bad.parquet", [row(99, metadata=None, **STRANGE[name])])
+  arguments = dict(domains=("logic", "math"), pools=(fine, bad))
+  with pytest.raises(RowError, match="bad.parquet:1: '(answer|domain)' is "):
+    data.load({}, **arguments)
+  corpus = data.load({}, **arguments, on_bad_row="quarantine", quarantine_path=tmp_path / "bad.jsonl")
+  assert "1 rows could not be read and are in quarantine." in corpus.table()
+  (line,) = (tmp_path / "bad.jsonl").read_text().splitlines()
+  assert json.loads(line)["place"].endswith("bad.parquet:1")
+
+
+def test_a_decimal_of_parquet_is_a_number(tmp_path):
+  pyarrow = pytest.importorskip("pyarrow")
+  import pyarrow.parquet
+
+  rows = [row(i, domain="math", answer=decimal.Decimal(i) / 4, metadata=None) for i in range(3, 7)]
+  pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "pool.parquet")
+  corpus = data.load({}, domains=("math",), pools=(str(tmp_path / "pool.parquet"),))
+  numbers = {e.reference.text for e in (*corpus.train["math"], *corpus.evaluation["math"])}
+  assert numbers == {"0.75", "1.00", "1.25", "1.50"}
+
+
+def test_a_repeated_uid_is_counted_and_a_split_of_another_type_is_named(tmp_path):
+  corpus = load(tmp_path, [row(1, uid="a", split="train"), row(2, uid="a", split="train"), row(3, split="test")])
+  assert corpus.reasons("train", "logic") == {"kept": 1, "duplicate uid": 1}
+  with pytest.raises(RowError, match=r"'split' is \['train'\]; expected one of train"):
+    load(tmp_path, [row(1, split=["train"])])
+
+
+def test_a_domain_without_a_truth_takes_rows_without_an_answer(tmp_path):
+  rows = [row(i, domain="riddles", answer=None) for i in range(5)]
+  corpus = load(tmp_path, rows, domains=("riddles",), truths=())
+  assert len(corpus.train["riddles"]) + len(corpus.evaluation["riddles"]) == 5
+  with pytest.raises(ConfigError, match="5 empty reference"):
+    load(tmp_path, rows, domains=("riddles",), truths=("riddles",))
+
+
+def test_a_plugins_domain_has_the_references_that_its_rows_name(tmp_path):
+  rows = [row(i, domain="riddles", answer=f"#### {i}", metadata={"type": "number"}) for i in range(5)]
+  corpus = load(tmp_path, rows, domains=("riddles",))
+  assert all(isinstance(e.reference, Number) for e in corpus.train["riddles"])
