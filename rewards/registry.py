@@ -10,8 +10,10 @@ Four shapes, told apart by `scope` and by the signature:
   factory            fn(*, settings) -> a function of one of the shapes above; heavy state is
                      built once. A function without positional parameters is a factory.
 
-A module with rewards may define `warm()`: worker processes call it before any deadline counts, so
-that no completion pays for what is loaded on first use.
+A function may carry `check(settings, place)`, which raises ConfigError where what it needs is not installed:
+configs are checked with it before anything heavy is loaded. A module with rewards may define `warm()`:
+worker processes call it before any deadline counts, so that no completion pays for what is loaded on
+first use.
 
 Not here: weights, the gate and deadlines, which belong to the scorer.
 """

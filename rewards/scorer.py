@@ -127,6 +127,8 @@ def _check_domain(domain: str, entries: Any, defaults: Any) -> DomainRewards:
       raise ConfigError(f"{place}.{name}.weight={weight}: {name!r} is a guard; expected a number from 0 to 1.")
     settings.pop("weight", None)
     registry.check_settings(spec, settings, f"{place}.{name}")
+    if hasattr(spec.function, "check"):
+      spec.function.check(settings, f"{place}.{name}")
     components[name] = Component(
         name=name,
         spec=spec,

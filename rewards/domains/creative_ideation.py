@@ -1,8 +1,8 @@
-"""Rewards for brainstorming: how many ideas there are, and whether other completions have them too.
+"""Brainstorms: whether the ideas of a list differ, and whether other completions have them too.
 
 One real input: the prompt "How can a small town get more people to cycle?" with a list or a few
-sentences as the answer. An idea is known by its content words; whether it is good, or feasible, is
-not judged here (see judge.py). Length, relevance and the rest are creative_writing.py's.
+sentences as the answer. An item is known by its content words; whether it is good, or feasible, is
+not judged here (see reference.py and judge.py).
 """
 
 from collections.abc import Sequence
@@ -20,76 +20,62 @@ _ITEM = re.compile(r"[\n\r;]+|(?:^|(?<=\s))(?:\(?\d{1,3}[.):](?=\s)|[-*•–](?
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _COMMA = re.compile(r",|\band\b|\bor\b")
 
-_SAME_WORDS = 0.5  # Jaccard index of two ideas' stems from which they are one
+_SAME_WORDS = 0.5  # Jaccard index of two items' stems from which they are one
 _SAME_MEANING = 0.9  # cosine of their vectors; "table salt" and "sea salt" have 0.87
 
 
 @functools.lru_cache(maxsize=256)
-def find_ideas(answer: str, prompt: str) -> tuple[tuple[str, ...], ...]:
-  """Returns the content words of each idea in a list, in prose, or in a sentence with commas.
+def find_items(answer: str, prompt: str) -> tuple[tuple[str, ...], ...]:
+  """Returns the words of each item of a list, of a text in prose, or of a sentence with commas.
 
-  Words of the prompt, and tokens that are no English words, make no idea; a piece of text that has
-  nothing else ("Idea 1", "Here are some ideas:") is none.
+  Of an item count the content words that the prompt lacks; where it has none, all its words but
+  numbers: so "Idea 1" and "Idea 2" are the same, and two names are not.
   """
-  asked = frozenset(map(text.stem, text.read(prompt).words))
-  known = text.word_frequencies()
+  asked = frozenset(map(text.stem, text.words(prompt)))
   for separator in (_ITEM, _SENTENCE, _COMMA):
-    pieces = [piece for piece in separator.split(answer) if piece.strip()]
+    pieces = [piece for piece in separator.split(answer) if re.search(r"[^\W\d_]", piece)]
     if len(pieces) > 2 or separator is _COMMA:
       break
-  ideas = []
-  for piece in pieces[:_MOST_PIECES]:
-    words = [w for w in text.words(piece) if text.is_content(w) and w in known]
-    words = [w for w in words if text.stem(w) not in asked]
-    if words and set(map(text.stem, words)) - _NO_IDEA:
-      ideas.append(tuple(words))
-  return tuple(ideas)
+  items = []
+  for piece in pieces[:_MOST_ITEMS]:
+    words = tuple(word for word in text.words(piece) if not word.isdigit())
+    own = tuple(w for w in words if text.is_content(w) and text.stem(w) not in asked)
+    items.append(own or words)
+  return tuple(filter(None, items))
 
 
-_NO_IDEA = frozenset(
-    map(text.stem, "idea option item point suggestion example thing list number another".split())
-)
-
-
-def distinct(ideas: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-  """Returns the first of each set of ideas that share most words or mean nearly the same."""
+def distinct(items: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+  """Returns the first of each set of items that share most words or mean nearly the same."""
   kept, stems_of_kept, vectors_of_kept = [], [], []
-  for idea in ideas:
-    stems, vector = frozenset(map(text.stem, idea)), text.sentence_vector(idea)
+  for item in items:
+    stems, vector = frozenset(map(text.stem, item)), text.sentence_vector(item)
     if not any(
         len(stems & other) >= _SAME_WORDS * len(stems | other) or vector @ known >= _SAME_MEANING
         for other, known in zip(stems_of_kept, vectors_of_kept)
     ):
-      kept.append(idea)
+      kept.append(item)
       stems_of_kept.append(stems)
       vectors_of_kept.append(vector)
   return kept
 
 
-_MOST_IDEAS = 60  # more than that in one answer are not compared: the comparison is quadratic
-_MOST_PIECES = 300  # nor more than that read
+_MOST_ITEMS = 60  # more than that in one answer are not read: comparing them is quadratic
 
 
-@register("distinct_ideas", kind="quality", domains=("creative_ideation",))
-def distinct_ideas(completion: Completion, example: Example, *, target: int = 5) -> float:
-  """Number of different ideas: distinct / `target`, at most 1, times the share that is distinct.
+@register("distinct_items", kind="guard")
+def distinct_items(completion: Completion, example: Example) -> float | None:
+  """Share of a list's items that say something of their own: 1 from 90 % on, 0 up to 30 %.
 
-  Ideas are list items, or sentences, or what commas part. Two are one when they share half of
-  their words or nearly their meaning, so rewording does not pay and padding a list with more of the
-  same costs. Numbered emptiness, the prompt's own words and invented words are no ideas; the
-  order factor keeps shuffled words from being many, the topic factor a list for another question.
+  Items are list items, or sentences, or what commas part; two are one when they share half of their
+  words beyond the prompt's, or nearly their meaning, so rewording one idea does not make two, nor does
+  numbered emptiness ("Idea 1", "Idea 2"). None below three items: there is nothing to compare. A list of
+  different but useless things passes.
   """
-  ideas = find_ideas(completion.answer, example.prompt)[:_MOST_IDEAS]
-  kept = distinct(ideas)
-  own = creative_writing.own_text(completion.answer, example.prompt)
-  order = creative_writing.in_order(own, True)
-  topic = text.ramp(creative_writing.on_topic(completion, example, True)[0], 0.0, 0.4)
-  score = min(1.0, len(kept) / target) * (len(kept) / len(ideas) if ideas else 0.0)
-  return Score(
-      score * order * topic,
-      f"{len(kept)} distinct of {len(ideas)} ideas ({target} wanted), word order {order:.2f}, "
-      f"on topic {topic:.2f}.",
-  )
+  items = find_items(completion.answer, example.prompt)
+  if len(items) < 3:
+    return None
+  share = len(distinct(items)) / len(items)
+  return Score(text.ramp(share, 0.3, 0.9), f"{share:.0%} of {len(items)} items are distinct.")
 
 
 @register(

