@@ -12,6 +12,7 @@ import ml_collections
 
 from experiments import seven_domain
 
+VARIANTS = seven_domain.VARIANTS
 OPEN = ("creative_writing", "creative_ideation", "summarization")
 
 
