@@ -56,13 +56,16 @@ _STYLE = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Line:
-  """One measured quantity by step. dots: whether the measurements show behind the smoothed line."""
+  """One measured quantity by step. dots: whether the measurements show behind the smoothed line; width:
+  of the line, in points.
+  """
 
   steps: Sequence[float]
   values: Sequence[float]
   colour: str
   style: str = "-"
   dots: bool = True
+  width: float = 1.6
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -168,7 +171,7 @@ def curves(
       _dots(axes, line)
     axes.plot(
         line.steps, smooth(line.values, window_of(len(line.values))),
-        color=line.colour, linestyle=line.style, linewidth=1.6,
+        color=line.colour, linestyle=line.style, linewidth=line.width,
         marker="o" if len(line.values) == 1 else None, markersize=3,
     )  # fmt: skip
   margin = 0.04 * ((high or 0) - (low or 0))

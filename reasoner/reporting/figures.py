@@ -5,6 +5,7 @@ drawn from numbers, and the names in it are escaped by matplotlib and charts.svg
 """
 
 from collections.abc import Callable, Mapping, Sequence
+import itertools
 import math
 import pathlib
 
@@ -41,6 +42,19 @@ def components(run, domain: str) -> markupsafe.Markup:
   lines = [line for line in lines if line.steps]
   painter = lambda axes: charts.curves(axes, lines, last=run.last_step, low=0.0, high=1.0)  # noqa: E731
   return _svg(charts.panel(painter), f"{domain}: components by step") if lines else markupsafe.Markup()
+
+
+def unpaid(run, domain: str) -> markupsafe.Markup:
+  """A domain's paid total beside what is not paid; thick where a measure falls while the total rises."""
+  lines = [_line(run, f"rewards/{domain}/total", charts.INK, dots=True)]
+  parted = run.parted(domain)
+  for measure, colour in zip(run.unpaid[domain], itertools.cycle(charts.PALETTE)):
+    lines.append(charts.Line(
+        steps=measure.steps, values=measure.shares, colour=colour, dots=False,
+        style=":" if measure.words else "--", width=3.2 if measure.name in parted else 1.6,
+    ))  # fmt: skip
+  painter = lambda axes: charts.curves(axes, lines, last=run.last_step, low=0.0, high=1.0)  # noqa: E731
+  return _svg(charts.panel(painter), f"{domain}: the paid total and what is not paid, by step")
 
 
 def failures_by_step(run) -> markupsafe.Markup:

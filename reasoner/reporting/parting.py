@@ -36,6 +36,12 @@ class Unpaid:
   words: bool = False
   expected: bool = False
 
+  @property
+  def shares(self) -> list[float]:
+    """Its values between 0 and 1: words as a share of the most words of a step."""
+    most = max(self.values, default=1.0) if self.words else 1.0
+    return [value / (most or 1.0) for value in self.values]
+
 
 def change(values: Sequence[float]) -> tuple[float, float] | None:
   """Returns by how much the last quarter's mean differs from that of the quarter before it, and the

@@ -23,6 +23,7 @@ from typing import Any
 
 from reasoner.reporting import charts
 from reasoner.reporting import figures
+from reasoner.reporting import parting
 from reasoner.reporting import records as records_lib
 from reasoner.run import files
 from rewards import format as output_format
@@ -167,6 +168,30 @@ class Results:
       found |= {domain: rows} if rows else {}
     return found
 
+  @functools.cached_property
+  def unpaid(self) -> dict[str, list[parting.Unpaid]]:
+    """By domain, what training measured and did not pay: components of weight 0, guards, how texts look."""
+    found = {}
+    for domain in self.trained:
+      free = [part for part in self.components.get(domain, ()) if part["guard"] or not part["weight"]]
+      truth = bool(self.series(f"rewards/{domain}/accuracy")[0])
+      measures = [
+          *((part["name"], f"rewards/{domain}/{part['name']}", {}) for part in free),
+          ("distinct answers in a group", f"groups/{domain}/distinct_answers", dict(expected=truth)),
+          ("words of reasoning", f"completions/{domain}/reasoning_words", dict(words=True)),
+          ("words of answer", f"completions/{domain}/answer_words", dict(words=True)),
+      ]
+      series = ((name, *self.series(path), more) for name, path, more in measures)
+      found[domain] = [
+          parting.Unpaid(name=name, steps=steps, values=values, **more)
+          for name, steps, values, more in series if steps
+      ]  # fmt: skip
+    return {domain: measures for domain, measures in found.items() if measures}
+
+  def parted(self, domain: str) -> dict[str, str]:
+    """Returns a sentence for each unpaid measure that fell while the domain's paid total rose."""
+    return parting.parted(self.series(f"rewards/{domain}/total")[1], self.unpaid[domain])
+
   @property
   def failures(self) -> dict[str, str]:
     """The colours of the causes why the gate refuses."""
@@ -283,7 +308,7 @@ def templates():
       loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
       autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
   )
-  environment.globals |= {"figures": figures, "charts": charts, "pairs": pairs}
+  environment.globals |= {"figures": figures, "charts": charts, "parting": parting, "pairs": pairs}
   environment.filters |= {
       "anchor": lambda title: re.sub(r"\W+", "-", title.lower()),
       "count": _count,

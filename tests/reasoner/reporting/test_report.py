@@ -106,6 +106,35 @@ def found(page, *texts):
   return [text for text in texts if text in page]
 
 
+def unpaid_steps(**curves):
+  """Steps whose metrics follow the given curves, a value a step."""
+  return [
+      step(k, "poems", **{path.replace("__", "/poems/"): values[k] for path, values in curves.items()})
+      for k in range(len(next(iter(curves.values()))))
+  ]
+
+
+def test_the_paid_total_is_marked_where_something_unpaid_falls_beside_it(run):
+  rising, falling = [0.5] * 30 + [0.7] * 10, [0.9] * 30 + [0.6] * 10
+  page = run(metrics=unpaid_steps(
+      rewards__total=rising, rewards__meter=falling, rewards__rhyme=falling,
+      completions__reasoning_words=[40.0] * 30 + [8.0] * 10, groups__distinct_answers=[0.75] * 40,
+  ))  # fmt: skip
+  section = page.split('id="paid-and-unpaid"')[1].split("</section>")[0]
+  said = words(section)
+  assert "Parted: meter fell by 0.30 while the paid total rose by 0.20" in said
+  assert "Parted: words of reasoning fell by 80% of its words while" in said
+  assert said.count("Parted:") == 2  # rhyme is paid, and as many answers differ as before
+  assert "distinct answers in a group" in said and "words of answer" not in said  # not measured
+  assert 'stroke-width: 3.2' in section
+
+
+def test_agreeing_on_the_truth_is_no_parting(run):
+  curves = dict(rewards__total=[0.5] * 30 + [0.7] * 10, groups__distinct_answers=[0.9] * 30 + [0.2] * 10)
+  assert "Parted:" in run(metrics=unpaid_steps(**curves))
+  assert "Parted:" not in run(metrics=unpaid_steps(rewards__accuracy=[0.5] * 40, **curves))
+
+
 def test_a_run_leaves_a_page_that_needs_nothing_else_and_three_pictures(tmp_path):
   poem = {"domain": "poems", "correct": None, "rhyme": 0.5, "meter": 0.25}
   files.write_lines(tmp_path / "evaluation_before.jsonl", [wrong("a"), record("p", total=0.6, **poem)])
