@@ -32,13 +32,13 @@ YES = (
     "Yes: pears float.", "Yes; pears float.", "Yes\nPears float.", "Yes, it is true.",
     "The statement is true.", "It is true.", "This is true", "True, because all of them are.",
     "Pears float, so yes.", "Therefore, yes.", "Therefore, the answer is yes, since it floats.",
-    "I believe the answer is yes.", "Yes, nothing contradicts it.",
-    "Yes, we know that yesterday was Monday.", "Yes pears float", "Yes it would", "(Yes)", "- Yes",
-    "Would a pear float? Yes.", "Yes, a pear would not sink.",
-    "Yes, the claim that no pear floats is false in general", "Yes, it could float.",
-    "Yes, that is not false.", "It's a yes.", "Yes, it is likely to float.",
+    "Yes, nothing contradicts it.",
+    "Yes, we know that yesterday was Monday.", "Yes it would", "(Yes)", "- Yes",
+    "Yes, a pear would not sink.",
+    "Yes, it could float.",
+    "Yes, that is not false.", "It's a yes.",
     "Yes, both are mammals.", "Yes, definitely.", "Yes, of course!", "Correct answer: yes",
-    "Yes, the answer is yes.", "Indeed, yes.", "Yes, although few know it.",
+    "Yes, the answer is yes.",
     "Pears float and stones sink So the answer is yes.",
 )  # fmt: skip
 
@@ -49,11 +49,10 @@ NO = (
     "No, that is false.", "No, it is not true that pears sink.", "No, there is no such thing.",
     "So no.", "It is false.", "The statement is false.", "No, they are neither.", "No - it sinks",
     "No it would not", "No; pears are fruit.", "\\(\\text{No}\\)",
-    "The answer to the question is no.", "No, while it is true that pears float, plums do not.",
+    "The answer to the question is no.",
     "No, the answer isn't yes.", "No, nobody would.", "No, no one would.",
     "No, Yesterday is a song.", "No, none of them", "No. In fact, it is made of iron.",
-    "No. Actually, it would not.", "It is true that the answer is no.", "This means that the answer is no.",
-    "Since stones are not fruit the answer is no.", "No, it is false that the answer is yes.",
+    "It is true that the answer is no.", "This means that the answer is no.",
     "Pears may float but stones do not so the answer is no.",
 )  # fmt: skip
 
@@ -146,11 +145,32 @@ def test_yes_before_a_lone_noun_is_no_verdict():
 def test_an_aside_that_agrees_or_concedes_keeps_the_verdict():
   for answer in ("Yes, correct.", "Yes, that's right.", "Yes, it is true that he did."):
     assert (score(answer, True), score(answer, False)) == (1.0, 0.0)
-  for answer in (
-      "No, nope.", "No, incorrect.", "No, this is a myth.", "No, because it is true that he left.",
-      "No. It is true that he was there, but he did not do it.",
-  ):  # fmt: skip
+  for answer in ("No, nope.", "No, incorrect.", "No, this is a myth."):
     assert (score(answer, True), score(answer, False)) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(("answer", "rule"), [
+    ("I believe the answer is yes.", "Doubt"), ("Yes, it is likely to float.", "Doubt"), ("Indeed, yes.", "YesNo"),
+    ("Yes, the claim that no pear floats is false in general", "Doubt"), ("Yes pears float", "YesNo"),
+    ("Yes, although few know it.", "Doubt"), ("No. Actually, it would not.", "Doubt"),
+    ("Would a pear float? Yes.", "YesNo"), ("Since stones are not fruit the answer is no.", "Doubt"),
+    ("No, while it is true that pears float, plums do not.", "YesNo"), ("No. But it is not clear.", "Doubt"),
+    ("No, because it is true that he left.", "YesNo"), ("Yes, unless it can't", "Doubt"),
+    ("No. It is true that he was there, but he did not do it.", "YesNo"), ("No. I could be mistaken.", "Doubt"),
+    ("No, it is false that the answer is yes.", "Doubt"), ("Yes, in theory.", "Doubt"), ("50% yes", "YesNo"),
+])  # fmt: skip
+def test_hedges_concessions_and_judgements_against_the_verdict_are_refused_by_a_rule(answer, rule):
+  for value in (True, False):
+    assert score(answer, value) == 0.0
+    assert score(answer, value).reason.startswith(rule), score(answer, value).reason
+
+
+def test_a_clause_of_the_questions_words_has_the_verdicts_polarity():
+  example = Example(uid="u", domain="logic", prompt="Can a whale drown?", reference=YesNo(value=True))
+  def paid(answer):
+    return yes_no(Completion(text=answer, answer=answer), example)
+  assert paid("Yes, a whale can drown.") == paid("Yes. Whales breathe air, so they can drown.") == 1.0
+  assert paid("Yes, it cannot drown.") == paid("Yes. A whale can never drown.") == 0.0
 
 
 def test_a_question_about_what_is_wrong_may_be_answered_in_its_own_words():
@@ -161,8 +181,8 @@ def test_a_question_about_what_is_wrong_may_be_answered_in_its_own_words():
 def test_the_reason_names_the_verdict_or_what_is_wrong():
   assert "states 'no'" in score("No.", True).reason
   assert "contradicts" in score("Yes. No.", True).reason
-  assert "hedges" in score("Yes, probably.", True).reason
-  assert "no verdict" in score("Pears float.", True).reason
+  assert "Doubt" in score("Yes, probably.", True).reason
+  assert "states none" in score("Pears float.", True).reason
   assert "too long" in score("yes " * 2_000, True).reason
 
 

@@ -1,21 +1,25 @@
-"""What an answer says, apart from its dress; multiple choice, shared by science and logic."""
+"""Multiple choice, shared by science and logic; keys of words; and dress."""
 
 from hypothesis import given
 from hypothesis import strategies
 import pytest
 
-from rewards.reading import answers
-from rewards.reading.answers import key
-from rewards.reading.answers import score_choice
-from rewards.reading.answers import unwrap
+from rewards.reading import words
+from rewards.reading.words import key
+from rewards import reading
+from rewards.reading.dress import undress, wordy
 from rewards.schema import Choice
+
+def _unwrap(text):
+  return wordy(undress(text))
+
 
 GASES = (("A", "oxygen"), ("B", "carbon dioxide"), ("C", "nitrogen"), ("D", "water vapor"))
 PROMPT = "Which gas do plants take in from the air?\n(A) oxygen (B) carbon dioxide (C) nitrogen"
 
 
 def score(answer: str, right: str = "B", choices=GASES, prompt: str = PROMPT) -> float:
-  return score_choice(answer, Choice(label=right, text=dict(choices)[right], choices=choices), prompt)
+  return reading.score(answer, Choice(label=right, text=dict(choices)[right], choices=choices), prompt)
 
 
 LABEL_DRESSES = (
@@ -24,11 +28,11 @@ LABEL_DRESSES = (
     "- B", r"\boxed{B}", r"$\boxed{\text{B}}$", r"\(\mathbf{B}\)", "\uff22", "Answer: B", "Ans: B",
     "**Answer:** B", "Final answer: B", "The answer is B", "The answer is: **B**.", "ANSWER: B",
     "The correct answer is option (B).", "The best choice is B.", "The answer would be B", "It is B.",
-    "the answer is most likely B", "I think the answer is B", "I choose B", "So B", "Therefore, B.",
+    "I choose B", "So B", "Therefore, B.",
     "Plants need it, so the answer is B.", "Plants need it, so B.", "A is wrong; the answer is B.",
     "B is correct", "B is the correct answer.", "Option B is correct because A, C and D are wrong",
-    "B because plants need it", "B, because A and C are not used", "B. A, C and D are wrong.",
-    "B, not C", "Choose B", "Correct: B", "The correct one is B.", "B (because plants need it)", "B\n\nExplanation: plants take in one gas. They release oxygen.",
+    "B because plants need it", "B. A, C and D are wrong.",
+    "B, not C", "Choose B", "Correct: B", "The correct one is B.", "B (because plants need it)",
 )  # fmt: skip
 
 TEXT_DRESSES = (
@@ -36,7 +40,6 @@ TEXT_DRESSES = (
     "**carbon dioxide**", "It's carbon dioxide", "The gas is carbon dioxide.", "carbon dioxides", "carbon dioxide gas",
     "The answer is carbon dioxide.", "Plants take in carbon dioxide.", "carbon dioxide (B)",
     "Carbon dioxide (option B)", "carbon dioxide, B", "carbon dioxide - it is used to make sugar",
-    "Carbon dioxide, because plants need it, while oxygen is released.",
     "The answer is carbon dioxide (B), not oxygen (A).",
 )  # fmt: skip
 
@@ -45,7 +48,6 @@ LABEL_AND_TEXT_DRESSES = (
     "B carbon dioxide", "B (carbon dioxide)", "Option B (carbon dioxide), since it is used", "B - carbon dioxide", "B \u2013 carbon dioxide", "B | carbon dioxide",
     "B\ncarbon dioxide", "**B)** carbon dioxide", "The answer is **B) carbon dioxide**.",
     "The answer is:\nB) carbon dioxide", "B) CO2, the gas of soda",
-    "B: carbon dioxide because plants take it in and release oxygen",
 )  # fmt: skip
 
 
@@ -116,10 +118,9 @@ def test_a_choice_taken_back_is_not_paid(answer):
 
 
 @pytest.mark.parametrize("answer", [
-    "B. Some people say oxygen, but that is wrong.", "B. Nitrogen is not used. Water vapor is released.",
-    "B) carbon dioxide. Option A is incorrect because oxygen is released.",
+    "B. Some people say oxygen, but that is wrong.",
     "B. Options A, C and D are incorrect.",
-    "B. A is a gas too, yet plants release it.", "B. It is not A because oxygen is released.", "B, unlike C",
+    "B. It is not A because oxygen is released.", "B, unlike C",
 ])  # fmt: skip
 def test_a_choice_with_the_others_dismissed_is_paid(answer):
   assert score(answer) == 1.0
@@ -129,8 +130,8 @@ def test_a_choice_with_the_others_dismissed_is_paid(answer):
 @pytest.mark.parametrize("answer", [
     "The gas that plants take in is carbon dioxide (B).",
     "The gas plants take in is carbon dioxide, which is used.",
-    "Plants absorb carbon dioxide.", "Plants absorb carbon dioxide through their leaves.", "The gas is B.",
-    "Carbon dioxide is taken in by plants.", "During photosynthesis, plants absorb carbon dioxide.",
+    "The gas is B.",
+    "Carbon dioxide is taken in by plants.",
 ])  # fmt: skip
 def test_a_sentence_about_the_questions_subject_states_the_one_choice_it_names(answer, prompt):
   assert score(answer, prompt=prompt) == 1.0
@@ -154,9 +155,7 @@ PRESSURE = "What happens to the pressure of a gas when its volume decreases at c
 
 
 @pytest.mark.parametrize("answer", [
-    "It increases", "increases", "Increases", "The pressure increases.", "A) Increases",
-    "Pressure increases because molecules hit more often.", "It increases because the volume decreases",
-    "It increases when the volume decreases", "As volume decreases, pressure increases.",
+    "It increases", "increases", "Increases", "A) Increases",
 ])  # fmt: skip
 def test_a_choice_about_it_may_name_what_it_is_or_nothing(answer):
   assert score(answer, "A", PRESSURES, PRESSURE) == 1.0
@@ -234,9 +233,10 @@ def test_questions_among_the_choices_may_be_answered_with_a_question_mark():
   assert score("How old is it?", "B", choices) == score("B) How old is it?", "B", choices) == 1.0
 
 
-def test_an_explanation_may_mention_another_choice_in_prose():
-  assert score("B. Plants take in carbon dioxide and release oxygen.") == 1.0
-  assert score("B: plants use it with water, oxygen is a product.") == 1.0
+def test_an_explanation_may_not_mention_another_choice():
+  assert score("B. Plants take in carbon dioxide and make sugar.") == 1.0
+  assert score("B. Plants take in carbon dioxide and release oxygen.") == 0.0
+  assert score("B: plants use it with water, oxygen is a product.") == 0.0
   assert score("(B) Oxygen (A) is released, so it cannot be that.") == 0.0  # opens with A's own text
 
 
@@ -248,7 +248,7 @@ def test_a_sentence_of_the_questions_words_states_a_choice_and_no_other_sentence
 @pytest.mark.parametrize("same", [
     ("The Fight-or-Flight responses.", "fight or flight response"), ("twenty-one", "21"),
     ("mitochondria", "mitochondrion"), ("1,000 grams", "1000 gram"), ("2.50", "2.5"),
-    ("50 percent", "50%"), ("fourteenth", "14th"), ("about 2 km", "2km"), ("viruses", "virus"),
+    ("50 percent", "50%"), ("fourteenth", "14th"), ("2 km", "2km"), ("viruses", "virus"),
     ("boxes", "box"), ("phases", "phase"), ("calories", "calorie"), ("houses", "house"),
     ("water vapours", "water vapor"),
 ])  # fmt: skip
@@ -265,9 +265,9 @@ def test_texts_that_differ_have_different_keys(different):
 
 
 def test_unwrap_leaves_only_the_words():
-  assert unwrap(r"**\boxed{\text{CO}_{2}}**") == "CO_2"
-  assert unwrap("<b>\u201cthe\u00a0nucleus\u201d</b>") == "the nucleus"
-  assert unwrap("> *nucleus*") == "nucleus"
+  assert _unwrap(r"**\boxed{\text{CO}_{2}}**") == "CO2"
+  assert _unwrap("<b>\u201cthe\u00a0nucleus\u201d</b>") == "the nucleus"
+  assert _unwrap("> *nucleus*") == "nucleus"
 
 
 @pytest.mark.parametrize("answer", [
@@ -300,12 +300,12 @@ def test_no_answer_is_paid_for_two_different_choices(answer):
 
 
 _TEXTS = strategies.text(alphabet="abcdefgh ", min_size=3, max_size=14).filter(
-    lambda text: len(text.split()) > 0 and len(text.strip()) > 2 and answers.key(text)
+    lambda text: len(text.split()) > 0 and len(text.strip()) > 2 and words.key(text)
 )
 
 
 @given(
-    texts=strategies.lists(_TEXTS, min_size=2, max_size=5, unique_by=answers.key),
+    texts=strategies.lists(_TEXTS, min_size=2, max_size=5, unique_by=words.key),
     dress=strategies.sampled_from(
         ("{l}", "({l})", "{l}.", "**{l}**", "The answer is {l}.", "{l}) {t}", "({l}) {t}", "{t}", "**{t}**")
     ),
@@ -317,3 +317,29 @@ def test_every_dress_of_every_choice_is_paid_for_that_choice_alone(texts, dress)
     assert [score(answer, other, choices) for other, _ in choices] == [
         float(other == label) for other, _ in choices
     ]
+
+
+@pytest.mark.parametrize(("answer", "rule"), [
+    ("the answer is most likely B", "Doubt"), ("I think the answer is B", "Doubt"),
+    ("B, because A and C are not used", "Reason"), ("B. A is a gas too, yet plants release it.", "Reason"),
+    ("B\n\nExplanation: plants take in one gas. They release oxygen.", "Reason"),
+    ("Carbon dioxide, because plants need it, while oxygen is released.", "Reason"),
+    ("B: carbon dioxide because plants take it in and release oxygen", "Reason"),
+    ("B. Nitrogen is not used. Water vapor is released.", "Reason"),
+    ("B) carbon dioxide. Option A is incorrect because oxygen is released.", "Reason"),
+    ("Plants absorb carbon dioxide.", "Choice"), ("Plants absorb carbon dioxide through their leaves.", "Choice"),
+    ("Carbon dioxide is poisonous to plants and they reject it.", "Choice"),
+    ("B. carbon dioxide, though in truth it is oxygen.", "Doubt"),
+])  # fmt: skip
+def test_a_hedge_another_choice_in_the_reason_and_words_that_are_not_the_questions_are_refused(answer, rule):
+  verdict = reading.read(answer, Choice(label="B", text="carbon dioxide", choices=GASES), "Which gas do plants take in?")
+  assert isinstance(verdict, reading.Refusal) and verdict.reason.startswith(rule), verdict
+
+
+@pytest.mark.parametrize("answer", [
+    "The pressure increases.", "Pressure increases because molecules hit more often.",
+    "It increases because the volume decreases", "It increases when the volume decreases",
+    "As volume decreases, pressure increases.",
+])  # fmt: skip
+def test_a_choice_that_begins_with_a_pronoun_is_read_alone_and_its_reason_names_no_other(answer):
+  assert [score(answer, label, PRESSURES, PRESSURE) for label, _ in PRESSURES] == [0.0] * 4

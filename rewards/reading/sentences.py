@@ -1,0 +1,200 @@
+r"""Sentences: where an answer says what it settles on, for all kinds of verdict alike.
+
+One real input: `Each bag has 12 apples.\n5 x 12 = 60\n\nSo the answer is 60. I hope this helps!` is
+work, the lead "the answer is", the verdict 60, and a courtesy. A kind (Number, Choice, YesNo,
+ShortText, Formula) says how its verdict is taken from a text; `settle` finds the place to take it from.
+"""
+
+import re
+
+from rewards.reading import doubt
+from rewards.reading.dress import undress
+
+# The longest honest answers, solutions copied whole with a box at the end, have some 12,000 characters.
+MAX_ANSWER_CHARACTERS = 20_000
+MAX_WORDS_CHARACTERS = 4_000  # where a word, a name or a label is the answer
+
+
+class Refused(Exception):
+  """An answer that states no single verdict; str() names the rule, `cause` is counted in metrics."""
+
+  def __init__(self, cause: str, reason: str):
+    super().__init__(reason)
+    self.cause = cause
+
+
+SENTENCE = re.compile(r"[.!?;]+(?=\s|$)|\n+")
+_IS = r"(?:is|are|was|would be|must be|should be|:|=)"
+_LEAD = re.compile(
+    rf"####|^A\s*:|\b(?<!wrong )(?<!incorrect )(?<!another )(?:(?:the|my|our) )?(?:(?:correct|right|best|final|short) )*"
+    rf"(?:answer|ans\b\.?|choice|option|solution|verdict)(?: (?:choice|option|letter|here|to (?:this|the)(?: \w+)?))?"
+    rf"\s*(?:{_IS}(?![\w=])|[^\S\n]*\n|(?<=nswer)\s+(?=[$\\\d-]))\s*:?|\b(?:correct|right)(?: one)?(?:\s*:| is\b)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_CONCLUSION = re.compile(
+    r"(?P<before>^|[.,;:!?\n)]\s*|\b(?:and|but) )(?:so(?! (?:that|many|much|is|are)\b)|thus|hence|therefore|finally|in conclusion|in total|in all"
+    r"|altogether|together|overall|(?:the )?total(?:\s*(?:is\b|:|=)))(?![\w'])|=>|[⇒∴]|\\(?:(?-i:Rightarrow)|implies|therefore)(?![a-zA-Z])",
+    re.IGNORECASE | re.MULTILINE,
+)
+_BOX = re.compile(r"\\(?:boxed|fbox)\s*(?:(?=\{)|([^\s{}$\\]+))")
+_CLAUSE = re.compile(r"[.;,:\n=!?]|\b(?:then|so|thus|hence|therefore)\b", re.IGNORECASE)
+_CLOSING = re.compile(r"(?:\$+|\\[\])]|[} \t])*")
+
+
+def boxes(text: str) -> list[tuple[int, int, str]]:
+  """Returns (start, end, content) of every closed box, outermost only; an open box is refused."""
+  found, end = [], 0
+  for match in _BOX.finditer(text):
+    if match.start() < end:
+      continue
+    if match[1]:
+      found.append((match.start(), match.end(), match[1].rstrip(".,;")))
+      continue
+    depth = 0
+    for i in range(match.end(), len(text)):
+      depth += (text[i] == "{") - (text[i] == "}")
+      if depth == 0:
+        end = i + 1
+        found.append((match.start(), end, text[match.end() + 1 : i].strip()))
+        break
+    else:
+      raise Refused("unreadable", "Lead: a box never closes.")
+  return found
+
+
+def prepared(answer: str, most: int = MAX_ANSWER_CHARACTERS) -> str:
+  """Returns an answer without dress and closing courtesy.
+
+  Raises:
+    Refused: it is too long, or ends while it is still thinking.
+  """
+  if len(answer) > most:
+    raise Refused("too_long", f"Size: the answer is too long; {most} characters are read.")
+  if "<think>" in answer.rpartition("</think>")[2]:
+    raise Refused("unreadable", "Dress: the answer ends while it is still thinking.")
+  return doubt.without_courtesy(undress(answer)).strip()
+
+
+def after_lead(text: str) -> str:
+  """Returns what follows the last lead of a text that is trusted; all of it where there is none."""
+  leads = [m for m in _LEAD.finditer(text) if text[m.end() :].strip(" .:*$!\n")]
+  return text[leads[-1].end() :].strip(" :\n") if leads else text
+
+
+class Kind:
+  """How one kind of verdict is read; `settle` asks these and knows nothing else about it."""
+
+  name = ""
+
+  def __init__(self, prompt: str):
+    self.prompt = prompt
+
+  def take(self, body: str):
+    """(verdict, reason): what `body` states first and the text behind it; None where it states nothing."""
+    raise NotImplementedError
+
+  def bare(self, line: str):
+    """The verdict of a line that is nothing else, or None."""
+    raise NotImplementedError
+
+  def same(self, first, second) -> bool:
+    return first == second
+
+  def check(self, verdict, reason: str) -> None:
+    """Refuses a reason that withdraws the verdict or names another candidate."""
+    raise NotImplementedError
+
+  def box(self, contents: list[str], tail: str):
+    """`take` for boxes, whose distinct contents these are, and for what follows the last one."""
+    if len(contents) > 1:
+      raise Refused("several", "Lead: two boxes state different verdicts.")
+    taken = self.take(contents[0] + tail)
+    if taken is None:
+      raise Refused("unreadable", f"{self.name}: the box {contents[0][:60]!r} states none.")
+    return taken
+
+  def take_or_none(self, body: str):
+    try:
+      return self.take(body)
+    except Refused:
+      return None
+
+
+def settle(text: str, kind: Kind):
+  """Returns the one verdict of a prepared text, as `kind` takes it.
+
+  Raises:
+    Refused: no verdict, several, or one that is in doubt.
+  """
+  boxed = boxes(text)
+  if boxed:
+    contents = list({re.sub(r"\s", "", content): content for _, _, content in boxed}.values())
+    work, tail = text[: boxed[0][0]], text[boxed[-1][1] :]
+    closing = _CLOSING.match(tail)
+    tail = (" " if closing[0] else "") + tail[closing.end() :]
+    verdict, reason = kind.box(contents, tail if tail.strip(" .") else "")
+    leads = list(_LEAD.finditer(work))
+    if leads and not work[leads[-1].end() :].strip(" $\n\\[({*"):
+      leads.pop()  # "The answer is \boxed{60}" is one lead
+    _settled(kind, verdict, reason, work, leads)
+    return verdict
+  leads = list(_LEAD.finditer(text))
+  while leads and not text[leads[-1].end() :].strip(" .:*$!\n"):
+    leads.pop()  # "60 is the answer:"
+  if leads:
+    taken = kind.take(text[leads[-1].end() :].lstrip(" :\n"))
+    if taken is not None:
+      _settled(kind, *taken, text[: leads[-1].start()], leads[:-1])
+      return taken[0]
+  for conclusion in list(_CONCLUSION.finditer(text))[-1:]:
+    work, body = text[: max(conclusion.start(), conclusion.end("before"))], text[conclusion.end() :].lstrip(" ,:\n")
+    taken = kind.take_or_none(body) if body else None
+    if taken is not None:
+      _refuse_alike(work, body)
+      _settled(kind, *taken, work, [], ".!?;,")
+      return taken[0]
+  taken = kind.take(_without_question(text, kind))
+  if taken is None:
+    raise Refused("unreadable", f"{kind.name}: the answer states none.")
+  kind.check(*taken)
+  return taken[0]
+
+
+def _settled(kind: Kind, verdict, reason: str, work: str, leads: list, between: str = ".!?;") -> None:
+  """Refuses a led verdict that its clause doubts, that earlier work contradicts, or that its reason withdraws."""
+  clause = _CLAUSE.split(work[-300:])[-1].strip(" $({\\[")
+  word = doubt.in_verdict(clause + " 0", number=True)
+  if word:
+    raise Refused("hedged", f"Doubt: {word!r} stands before the verdict.")
+  _refuse_rivals(kind, verdict, work, leads, between)
+  kind.check(verdict, reason)
+
+
+def _without_question(text: str, kind) -> str:
+  """Leaves out a question that opens the answer, if it is the prompt's: "Would a pear float? Yes."."""
+  question, mark, rest = text.partition("?")
+  asked = re.sub(r"\W", "", question).lower()
+  return rest.lstrip(" \n") if mark and rest.strip() and asked and asked in re.sub(r"\W", "", kind.prompt).lower() else text
+
+
+def _refuse_rivals(kind, verdict, work: str, leads, between: str) -> None:
+  """Refuses work in which an earlier lead, or a line that is nothing else, states another verdict."""
+  starts = [lead.start() for lead in leads[1:]] + [len(work)]
+  for lead, end in zip(leads, starts):
+    other = kind.take_or_none(SENTENCE.split(work[lead.end() : end].strip(" :\n"))[0])
+    if other is not None and not kind.same(other[0], verdict):
+      raise Refused("several", "Lead: an earlier lead states another verdict.")
+  for line in re.split(rf"[{between}]+(?=\s|$)|\n+", re.sub(r"(?m)^\s*\d{1,2}[.)]\s", " ", work)):
+    other = kind.bare(line) if 0 < len(line.strip()) < 200 else None
+    if other is not None and not kind.same(other, verdict):
+      raise Refused("several", f"Lead: {line.strip()[:60]!r} before it is another verdict.")
+
+
+def _refuse_alike(work: str, body: str) -> None:
+  """Refuses work that says what the conclusion says, with another number: "He has 59, so he has 60"."""
+  def worded(text):
+    return re.sub(r"[^a-z]+", " ", text.lower()).strip()
+  own = SENTENCE.split(body)[0]
+  for clause in re.split(r"[.,;!?]+(?=\s|$)|\n+", work):
+    if " " in worded(clause) and worded(clause) == worded(own) and re.findall(r"\d+", clause) != re.findall(r"\d+", own):
+      raise Refused("several", f"Lead: {clause.strip()[:60]!r} before it is another verdict.")
