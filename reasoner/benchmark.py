@@ -130,8 +130,8 @@ def main() -> None:
   mesh = mesh_lib.make_mesh(1, 1)
   from reasoner.data import prompts as prompts_lib
 
-  prompts = [prompts_lib.render(text).text for text in TEXTS[:PROMPTS] for _ in range(GENERATIONS)]
-  vocabulary = [prompts_lib.render(text).text for text in TEXTS] + [
+  prompts = [prompts_lib.render(text) for text in TEXTS[:PROMPTS] for _ in range(GENERATIONS)]
+  vocabulary = [prompts_lib.render(text) for text in TEXTS] + [
       f"word{i} {chr(97 + i % 26)}{chr(97 + i // 26)}x" for i in range(676)
   ]
   tokenizer = embedded.train_tokenizer(vocabulary, 256)

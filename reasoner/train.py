@@ -23,6 +23,7 @@ from reasoner import data
 from reasoner import evaluate
 from reasoner import models
 from reasoner.data import prompts
+from reasoner.data.corpus import EVALUATION
 from reasoner.data import sampling
 from reasoner.data import traces as traces_lib
 from reasoner.models import lora
@@ -78,17 +79,20 @@ def train(run: assemble.Run) -> None:
         corpus, service, rewards=run.domains, cache_path=models.cache_directory() / "gold.txt"
     )
     try_rewards(corpus, service)
+    sample = [example for domain in sorted(corpus.train) for example in corpus.train[domain][::10]]
+    tokenizer = run.model.load_tokenizer(traces_lib.vocabulary_texts(sample))
+    fitter = prompts.Fitter(tokenizer=tokenizer, max_tokens=settings.rollout.max_prompt_tokens)
+    corpus = fitter.drop_too_long(corpus)
     schedule = run.schedule(corpus)
     print("\n".join([*corpus.table(), "", *schedule.lines()]), flush=True)
     check_same_rows(run, corpus)
     files.write_json(run.workdir / "disco.json", schedule.table())
     files.write_json(run.workdir / assemble.CONFIG_FILE, run.config)
 
-    sample = [example for domain in sorted(corpus.train) for example in corpus.train[domain][::10]]
-    tokenizer = run.model.load_tokenizer(traces_lib.vocabulary_texts(sample))
-    render = Renderer(tokenizer, settings.rollout.max_prompt_tokens)
-    shortened = render.all(prompts_of(run, corpus, schedule))
-    print(f"{shortened} of {render.count} prompts are shortened to fit.", flush=True)
+    used = uids_of(run, corpus, schedule)
+    corpus, shortened = fitter.cut(corpus, used)
+    print(f"{shortened} of {len(used)} prompts are shortened to fit.", flush=True)
+    render = prompts.Renderer(tokenizer)
     actor, reference = load_models(run, corpus, tokenizer, mesh, clock)
     policy = grpo.Policy(
         actor,
@@ -101,7 +105,7 @@ def train(run: assemble.Run) -> None:
     run_evaluation(run, BEFORE, policy, service, corpus, render, clock)
     learn(run, policy, service, corpus, schedule, render, clock)
     run_evaluation(run, AFTER, policy, service, corpus, render, clock)
-    finish(run, policy, clock, prompts={"count": render.count, "shortened": shortened})
+    finish(run, policy, clock, prompts={"count": len(used), "shortened": shortened})
 
 
 def check_same_rows(run: assemble.Run, corpus: data.Corpus) -> None:
@@ -141,39 +145,11 @@ def try_rewards(corpus: data.Corpus, service: Service) -> None:
   service.score(rows, texts)
 
 
-def prompts_of(run: assemble.Run, corpus: data.Corpus, schedule: sampling.Schedule) -> list[Example]:
-  """Returns every example that the run will train or evaluate on."""
+def uids_of(run: assemble.Run, corpus: data.Corpus, schedule: sampling.Schedule) -> set[str]:
+  """Returns the uid of every example that the run will train or evaluate on."""
   drawn = {pair for step in range(run.settings.train.steps) for pair in schedule.rows(step)}
-  trained = [corpus.train[domain][row] for domain, row in sorted(drawn)]
-  return trained + [e for examples in evaluation_sets(run, corpus).values() for e in examples]
-
-
-class Renderer:
-  """Prompts as token ids, each made once. count: how many were made."""
-
-  def __init__(self, tokenizer, max_prompt_tokens: int):
-    self._tokenizer = tokenizer
-    self._max_prompt_tokens = max_prompt_tokens
-    self._ids: dict[str, list[int]] = {}
-    self._shortened: set[str] = set()
-
-  @property
-  def count(self) -> int:
-    return len(self._ids)
-
-  def __call__(self, example: Example) -> list[int]:
-    if example.uid not in self._ids:
-      prompt = prompts.render(example.prompt, self._tokenizer, self._max_prompt_tokens)
-      if prompt.shortened:
-        self._shortened.add(example.uid)
-      self._ids[example.uid] = [self._tokenizer.bos_id(), *self._tokenizer.encode(prompt.text)]
-    return self._ids[example.uid]
-
-  def all(self, examples: Sequence[Example]) -> int:
-    """Renders all of them and returns how many were cut to fit."""
-    for example in examples:
-      self(example)
-    return len(self._shortened)
+  evaluated = {e.uid for examples in evaluation_sets(run, corpus).values() for e in examples}
+  return evaluated | {corpus.train[domain][row].uid for domain, row in drawn}
 
 
 def load_models(run: assemble.Run, corpus: data.Corpus, tokenizer, mesh, clock: progress.Clock):
@@ -260,7 +236,8 @@ def run_evaluation(run, name: str, policy, service, corpus: data.Corpus, render,
     )
   files.write_lines(path, records)
   earlier = records_lib.summarize(files.read_lines(run.workdir / BEFORE)) if name == AFTER else None
-  print("\n".join(records_lib.table(records_lib.summarize(records), name, earlier)), flush=True)
+  table = records_lib.table(records_lib.summarize(records), name, earlier)
+  print("\n".join(table + prompts.too_long(corpus, {EVALUATION, *corpus.evaluation_sets})), flush=True)
 
 
 def evaluation_sets(run: assemble.Run, corpus: data.Corpus) -> dict[str, list[Example]]:

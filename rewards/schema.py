@@ -72,7 +72,8 @@ TYPES = {"number": Number, "choice": Choice, "yes_no": YesNo, "tests": UnitTests
 class Example:
   """One prompt and its truth.
 
-  uid: unique and stable, "dataset/split/index". extra: read-only mapping of what the row carried
+  uid: unique and stable, "dataset/split/index". passage: the part of the prompt that may be cut where
+  it is too long to be read; "" for none. extra: read-only mapping of what the row carried
   besides; metadata stands in it both flattened and under "metadata".
   """
 
@@ -80,6 +81,7 @@ class Example:
   domain: str
   prompt: str
   reference: Reference
+  passage: str = ""
   extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
   def __post_init__(self):
@@ -96,6 +98,8 @@ class Example:
         metadata |= {"test_cases": list(tests), "test_setup_code": setup}
       case Text(aliases=aliases):
         metadata["aliases"] = list(aliases)
+    if self.passage:
+      metadata["passage"] = self.passage
     carried = {k: v for k, v in self.extra.items() if k != "metadata"}
     own = {"uid": self.uid, "domain": self.domain, "prompt": self.prompt, "answer": answer}
     return carried | own | {"metadata": metadata}

@@ -7,7 +7,7 @@ Nothing is read or decided here.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 import dataclasses
 from typing import NamedTuple
 
@@ -59,6 +59,34 @@ class Corpus:
     ]
     lines.insert(1, "-" * max(map(len, lines)))
     return lines + list(self.notes)
+
+  def examples(self) -> Iterator[Example]:
+    """Yields all examples: those of training, of evaluation, of the further sets."""
+    for role in (self.train, self.evaluation, *self.evaluation_sets.values()):
+      for examples in role.values():
+        yield from examples
+
+  def map(self, change: Callable[[Example], Example]) -> "Corpus":
+    """Returns the corpus with `change` of each example in its place."""
+    return self._with_rows(lambda examples: tuple(map(change, examples)))
+
+  def without(self, reasons: Mapping[str, str]) -> "Corpus":
+    """Returns the corpus without some rows, counted with the reasons, by uid."""
+    counts = {origin: Counter(own) for origin, own in self.counts.items()}
+    for uid, reason in reasons.items():
+      counts[self.origins[uid]].update({KEPT: -1, reason: 1})
+    rest = self._with_rows(lambda examples: tuple(e for e in examples if e.uid not in reasons))
+    origins = {uid: origin for uid, origin in self.origins.items() if uid not in reasons}
+    return dataclasses.replace(rest, counts=counts, origins=origins)
+
+  def _with_rows(self, change: Callable[[tuple[Example, ...]], tuple[Example, ...]]) -> "Corpus":
+    by_domain = lambda rows: {domain: change(examples) for domain, examples in rows.items()}  # noqa: E731
+    return dataclasses.replace(
+        self,
+        train=by_domain(self.train),
+        evaluation=by_domain(self.evaluation),
+        evaluation_sets={name: by_domain(rows) for name, rows in self.evaluation_sets.items()},
+    )
 
   def reasons(self, role: str, domain: str) -> Counter:
     """Returns rows by reason over all that feed a domain in one role."""

@@ -33,12 +33,15 @@ class Task:
   prompt: the complete task as it is put to the model; "" where that is `text` itself. Where it is
     not, the Example carries `text` as extra["task_text"]: a reward for taking up the prompt must
     not pay for our own "Write a story".
+  passage: the part of the prompt that may be cut where it is too long: an article, a supporting text.
+    The rest never is: a question, its options, tests.
   rationale: the data set's own reasoning, "" where it has none; extra["rationale"].
   """
 
   text: str
   reference: Reference
   prompt: str = ""
+  passage: str = ""
   rationale: str = ""
 
 

@@ -9,7 +9,7 @@ no truth to check and pass through.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 import dataclasses
 import hashlib
 import pathlib
@@ -17,7 +17,6 @@ import sys
 from typing import Protocol
 
 from reasoner.data.corpus import Corpus
-from reasoner.data.corpus import KEPT
 from rewards.errors import ConfigError
 from rewards.format import render
 from rewards.schema import Choice
@@ -64,7 +63,7 @@ def check_gold(
   """
   truths = {d: c for d in rewards if (c := _correctness(rewards[d]))}
   salts = {domain: _salt(component) for domain, component in truths.items()}
-  examples = [e for e in _all(corpus) if e.domain in truths]
+  examples = [e for e in corpus.examples() if e.domain in truths]
   keys = {e.uid: _key(e, salts[e.domain]) for e in examples if gold_completion(e) is not None}
   verdicts, reasons = _Cache(pathlib.Path(cache_path)), {}
   asked = [e for e in examples if e.uid in keys and keys[e.uid] not in verdicts]
@@ -83,7 +82,7 @@ def check_gold(
   for example in examples:
     if example.uid in keys and verdicts.get(keys[example.uid]) is False:
       refused[example.uid] = f"gold refused by {truths[example.domain].name}"
-  checked = _without(corpus, refused)
+  checked = corpus.without(refused)
   _require_rows(corpus, checked, refused, reasons)
   unchecked = sorted(Counter(e.domain for e in examples if e.uid not in keys).items())
   notes = tuple(f"{d}: {n:,} rows have no gold program to check." for d, n in unchecked)
@@ -99,30 +98,6 @@ def _reached(breakdown: RewardBreakdown) -> bool:
 
 def _correctness(rewards: DomainRewards) -> Component | None:
   return next((c for c in rewards.components.values() if c.spec.kind == "correctness"), None)
-
-
-def _all(corpus: Corpus) -> Iterator[Example]:
-  for role in (corpus.train, corpus.evaluation, *corpus.evaluation_sets.values()):
-    for examples in role.values():
-      yield from examples
-
-
-def _without(corpus: Corpus, refused: Mapping[str, str]) -> Corpus:
-  counts = {origin: Counter(reasons) for origin, reasons in corpus.counts.items()}
-  for uid, reason in refused.items():
-    counts[corpus.origins[uid]].update({KEPT: -1, reason: 1})
-
-  def accepted(by_domain):
-    return {d: tuple(e for e in rows if e.uid not in refused) for d, rows in by_domain.items()}
-
-  return dataclasses.replace(
-      corpus,
-      train=accepted(corpus.train),
-      evaluation=accepted(corpus.evaluation),
-      evaluation_sets={name: accepted(rows) for name, rows in corpus.evaluation_sets.items()},
-      counts=counts,
-      origins={uid: origin for uid, origin in corpus.origins.items() if uid not in refused},
-  )
 
 
 def _require_rows(

@@ -278,6 +278,7 @@ class _Loader:
         domain=source.domain,
         prompt=task.prompt or task.text,
         reference=task.reference,
+        passage=task.passage,
         extra=extra,
     )
     problem = _problem(example, task.text, source.dataset.min_words, source.domain in self._truths)

@@ -3,7 +3,8 @@
   {"domain": "logic", "prompt": "Can a whale breathe under water?", "answer": "no", "metadata": {}}
 
 rewards/rows.py knows the format; here stands what training adds to it: which rows are of use,
-options that the prompt does not show, and `split` where the row has one.
+options that the prompt does not show, `split` where the row has one, and `metadata.passage`: the part
+of the prompt that may be cut (of a summary's, what stands after the first blank line).
 """
 
 import dataclasses
@@ -59,6 +60,12 @@ def read_row(row: Row, place: str, *, truth: bool = True) -> PoolRow:
     shown = text.casefold()
     if not all(choice.strip().casefold() in shown for _, choice in reference.choices):
       example = dataclasses.replace(example, prompt=with_options(text, reference.choices))
+  passage = example.extra.get("passage")
+  if passage is None and example.domain == "summarization":  # whose rewards take it for the source
+    passage = text.partition("\n\n")[2]
+  if passage and (not isinstance(passage, str) or passage not in example.prompt):
+    raise RowError(f"{place}: metadata.passage is {passage!r:.80}; expected a part of the prompt, which may be cut.")
+  example = dataclasses.replace(example, passage=passage or "")
   return PoolRow(example=example, text=text, split=SPLITS.get(split, ""))
 
 

@@ -52,6 +52,7 @@ def build_traces(
     writers: who writes each trace; None writes all of them in the right format.
   """
   own = own_words(examples)
+  fitter = prompts.Fitter(tokenizer=tokenizer, max_tokens=max_prompt_tokens)
   traces = []
   for number, example in enumerate(examples):
     if not example.reference.text:
@@ -64,9 +65,9 @@ def build_traces(
         max_completion_tokens,
         may_cut_answer=isinstance(example.reference, Text),
     )
-    if completion is not None:
-      prompt = prompts.render(example.prompt, tokenizer, max_prompt_tokens).text
-      traces.append(Trace(domain=example.domain, prompt=prompt, completion=completion))
+    read = fitter.fit(example)
+    if completion is not None and read is not None:
+      traces.append(Trace(domain=example.domain, prompt=prompts.render(read.prompt), completion=completion))
   return traces
 
 

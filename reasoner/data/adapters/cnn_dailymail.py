@@ -25,6 +25,7 @@ def task(row, domain) -> Task:
       text=article,
       prompt=f"Summarize the following article in two to four sentences.\n\n{article}",
       reference=Text(text=" ".join(repair_spacing(row["highlights"]).split())),
+      passage=article,
   )
 
 

@@ -28,6 +28,7 @@ def task(row, domain) -> Task:
       text=context if domain == "summarization" else instruction,
       prompt=f"{instruction}\n\n{context}" if context else "",
       reference=Text(text=row["response"].strip()),
+      passage=context,
   )
 
 

@@ -26,6 +26,7 @@ def task(row, domain, *, support: bool = True) -> Task:
       text=question,
       prompt=f"{passage}\n\n{prompt}" if support and passage else prompt,
       reference=Choice(label=LABELS[texts.index(right)], text=right, choices=choices),
+      passage=passage if support else "",
       rationale=passage,
   )
 

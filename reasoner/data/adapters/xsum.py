@@ -14,6 +14,7 @@ def task(row, domain) -> Task:
       text=article,
       prompt=f"Summarize the following article in one or two sentences.\n\n{article}",
       reference=Text(text=row["summary"].strip()),
+      passage=article,
   )
 
 

@@ -247,3 +247,17 @@ def test_no_robots_takes_single_turns_of_its_domains_category():
   chat = [{"role": "system", "content": "Be terse."}, *ROWS["no_robots"]["messages"]]
   with pytest.raises(Dropped, match="more than one turn"):
     task("no_robots", {"messages": chat}, domain="creative_writing")
+
+
+def test_an_article_or_a_supporting_text_may_be_cut_and_nothing_else():
+  assert task("xsum").passage == "The bridge reopened on Monday."
+  assert task("cnn_dailymail").passage == "The bridge reopened, he said."
+  assert task("sciq").passage == "Bees turn nectar into honey."
+  assert task("sciq", support=False).passage == "" == task("sciq", {"support": ""}).passage
+  row = {"category": "summarization", "context": "Bricks are old.\n", "instruction": "Sum it up."}
+  assert task("dolly", row, domain="summarization").passage == "Bricks are old."
+  for name in ("gsm8k", "mbpp", "ai2_arc", "strategyqa", "writingprompts", "dolly", "no_robots"):
+    assert task(name).passage == ""
+  for name in ROWS:
+    made = task(name)
+    assert made.passage in (made.prompt or made.text)

@@ -218,3 +218,20 @@ def test_a_plugins_domain_has_the_references_that_its_rows_name(tmp_path):
   rows = [row(i, domain="riddles", answer=f"#### {i}", metadata={"type": "number"}) for i in range(5)]
   corpus = load(tmp_path, rows, domains=("riddles",))
   assert all(isinstance(e.reference, Number) for e in corpus.train["riddles"])
+
+
+def test_a_pool_row_says_what_may_be_cut_and_a_summarys_source_may_be(tmp_path):
+  prompt = "Sum this up in a sentence, please:\n\nThe bridge reopened on Monday.\n\nTraffic flows."
+  rows = [
+      row(i, domain=domain, prompt=f"{prompt} {i}", split=split, metadata=metadata)
+      for i, (domain, split, metadata) in enumerate(
+          [("logic", "train", {}), ("logic", "test", {"passage": "Traffic flows."}), ("summarization", "train", {}),
+           ("summarization", "test", {"passage": "on Monday"})]
+      )
+  ]
+  corpus = load(tmp_path, rows, domains=("logic", "summarization"))
+  passages = [role[domain][0].passage for domain in ("logic", "summarization") for role in (corpus.train, corpus.evaluation)]
+  assert passages == ["", "Traffic flows.", "The bridge reopened on Monday.\n\nTraffic flows. 2", "on Monday"]
+  for wrong in ("on Sunday", 7):
+    with pytest.raises(RowError, match="metadata.passage is .*; expected a part of the prompt"):
+      load(tmp_path, [row(1, metadata={"passage": wrong})])
