@@ -21,9 +21,12 @@ def task(row, domain) -> Task:
     raise Dropped("of another category")
   if [message["role"] for message in row["messages"]] != ["user", "assistant"]:
     raise Dropped("more than one turn")
+  text = row["messages"][0]["content"].strip()
   return Task(
-      text=row["messages"][0]["content"].strip(),
+      text=text,
       reference=Text(text=row["messages"][1]["content"].strip()),
+      # What the rewards for summaries take for the source.
+      passage=text.partition("\n\n")[2] if domain == "summarization" else "",
   )
 
 

@@ -256,8 +256,6 @@ def test_an_article_or_a_supporting_text_may_be_cut_and_nothing_else():
   assert task("sciq", support=False).passage == "" == task("sciq", {"support": ""}).passage
   row = {"category": "summarization", "context": "Bricks are old.\n", "instruction": "Sum it up."}
   assert task("dolly", row, domain="summarization").passage == "Bricks are old."
-  for name in ("gsm8k", "mbpp", "ai2_arc", "strategyqa", "writingprompts", "dolly", "no_robots"):
-    assert task(name).passage == ""
-  for name in ROWS:
-    made = task(name)
-    assert made.passage in (made.prompt or made.text)
+  own = [task(name) for name in ("gsm8k", "mbpp", "ai2_arc", "strategyqa", "writingprompts")]
+  own += [task("dolly", domain="creative_ideation"), task("no_robots", domain="creative_writing")]
+  assert not any(made.passage for made in own)
