@@ -134,7 +134,7 @@ def test_a_reward_reads_the_article_that_the_policy_read():
   read = fitter(125).fit(whole)
   assert "owl" not in read.prompt
   answer = parse(render("r", "The owl sat on the hat of the mayor all day."))
-  assert summarization.coverage(answer, read) == 0.0 < summarization.coverage(answer, whole)
+  assert summarization.faithfulness(answer, read) < summarization.faithfulness(answer, whole)
 
 
 def test_ids_are_made_once():
