@@ -21,6 +21,7 @@ setuptools.setup(
     install_requires=[
         "absl-py",
         "datasets",
+        "datasketch",
         "flax",
         "google-tunix",
         "jinja2",

@@ -218,6 +218,8 @@ def _embedded(config: ml_collections.ConfigDict) -> None:
     rewards = config.rewards[domain]
     rewards.reference_similarity.model = "packaged"  # word vectors: no torch
     rewards.semantic_relevance = None
+  # Training and evaluation share phrasings by design, and differ in what fills them.
+  config.curation = dict(shared_ngrams="keep")
   config.scoring.num_workers = 2
   config.rollout.update(max_prompt_tokens=64, max_new_tokens=96, temperature=1.0, top_p=1.0, top_k=0)
   config.cold_start.update(

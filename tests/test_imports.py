@@ -66,7 +66,7 @@ FLOORS = {
         {"models", "policy"},
         {"run"},
         {"reporting"},
-        {"__init__", "benchmark", "evaluate", "main", "train"},
+        {"__init__", "benchmark", "curate", "evaluate", "main", "train"},
     ),
 }
 

@@ -60,6 +60,8 @@ class DataSet:
   min_words: a `text` with fewer is dropped.
   revision: the hub's branch.
   folder: local folder; by default the hub id with "__" for "/".
+  licence: as the data set's own page or repository states it.
+  redistribution: what it leaves to those who want to pass rows on, in words for a data set card.
   """
 
   name: str
@@ -74,6 +76,8 @@ class DataSet:
   min_words: int = 5
   revision: str | None = None
   folder: str = ""
+  licence: str = "not stated"
+  redistribution: str = "unknown: ask whose rows they are"
 
   @property
   def settings(self) -> dict[str, inspect.Parameter]:

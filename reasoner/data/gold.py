@@ -61,30 +61,12 @@ def check_gold(
   Raises:
     ConfigError: a domain has no row left; says what the reward said about one of them.
   """
-  truths = {d: c for d in rewards if (c := _correctness(rewards[d]))}
-  salts = {domain: _salt(component) for domain, component in truths.items()}
-  examples = [e for e in corpus.examples() if e.domain in truths]
-  keys = {e.uid: _key(e, salts[e.domain]) for e in examples if gold_completion(e) is not None}
-  verdicts, reasons = _Cache(pathlib.Path(cache_path)), {}
-  asked = [e for e in examples if e.uid in keys and keys[e.uid] not in verdicts]
-  refused: dict[str, str] = {}
-  for start in range(0, len(asked), BATCH_SIZE):
-    batch = asked[start : start + BATCH_SIZE]
-    breakdowns = scorer.score(batch, [gold_completion(e) for e in batch])
-    for example, breakdown in zip(batch, breakdowns, strict=True):
-      component = truths[example.domain].name
-      score = breakdown.scores.get(component)
-      why = breakdown.unscored.get(component) or ", ".join(breakdown.causes) or f"score {score}"
-      reasons[example.uid] = score.reason if isinstance(score, Score) else why
-      if not _reached(breakdown):
-        refused[example.uid] = f"gold not scored by {component}"
-    verdicts.add({keys[e.uid]: b.correct for e, b in zip(batch, breakdowns) if _reached(b)})
-  for example in examples:
-    if example.uid in keys and verdicts.get(keys[example.uid]) is False:
-      refused[example.uid] = f"gold refused by {truths[example.domain].name}"
+  verdicts = Verdicts(scorer, rewards=rewards, cache_path=cache_path)
+  examples = list(corpus.examples())
+  refused = verdicts.refused(examples)
   checked = corpus.without(refused)
-  _require_rows(corpus, checked, refused, reasons)
-  unchecked = sorted(Counter(e.domain for e in examples if e.uid not in keys).items())
+  _require_rows(corpus, checked, refused, verdicts.said)
+  unchecked = sorted(Counter(e.domain for e in examples if verdicts.lacks_program(e)).items())
   notes = tuple(f"{d}: {n:,} rows have no gold program to check." for d, n in unchecked)
   return dataclasses.replace(checked, notes=corpus.notes + notes)
 
@@ -94,6 +76,51 @@ def _reached(breakdown: RewardBreakdown) -> bool:
   ours = {cause.rpartition(":")[2] for cause in breakdown.causes} & {"timeout", "memory"}
   stopped = breakdown.gate and not breakdown.scores
   return breakdown.correct is not None and not stopped and not (ours and not breakdown.correct)
+
+
+class Verdicts:
+  """What the rewards say of gold answers, asked once for each row; arguments as `check_gold` takes them.
+
+  said: by uid, the sentence of the reward that was asked just now.
+  """
+
+  def __init__(
+      self, scorer: Scorer, *, rewards: Mapping[str, DomainRewards], cache_path: str | pathlib.Path
+  ):
+    self._scorer = scorer
+    self._truths = {d: c for d in rewards if (c := _correctness(rewards[d]))}
+    self._salts = {domain: _salt(component) for domain, component in self._truths.items()}
+    self._cache = _Cache(pathlib.Path(cache_path))
+    self.said: dict[str, str] = {}
+
+  def has_truth(self, domain: str) -> bool:
+    return domain in self._truths
+
+  def lacks_program(self, example: Example) -> bool:
+    """Says whether there is a truth that cannot be checked: tests, but no program to pass them."""
+    return example.domain in self._truths and gold_completion(example) is None
+
+  def refused(self, examples: Sequence[Example]) -> dict[str, str]:
+    """Returns, by uid, why the gold answer of a row is not accepted; domains without a truth pass."""
+    examples = [e for e in examples if e.domain in self._truths and not self.lacks_program(e)]
+    keys = {e.uid: _key(e, self._salts[e.domain]) for e in examples}
+    asked = [e for e in examples if keys[e.uid] not in self._cache]
+    refused: dict[str, str] = {}
+    for start in range(0, len(asked), BATCH_SIZE):
+      batch = asked[start : start + BATCH_SIZE]
+      breakdowns = self._scorer.score(batch, [gold_completion(e) for e in batch])
+      for example, breakdown in zip(batch, breakdowns, strict=True):
+        component = self._truths[example.domain].name
+        score = breakdown.scores.get(component)
+        why = breakdown.unscored.get(component) or ", ".join(breakdown.causes) or f"score {score}"
+        self.said[example.uid] = score.reason if isinstance(score, Score) else why
+        if not _reached(breakdown):
+          refused[example.uid] = f"gold not scored by {component}"
+      self._cache.add({keys[e.uid]: b.correct for e, b in zip(batch, breakdowns) if _reached(b)})
+    for example in examples:
+      if self._cache.get(keys[example.uid]) is False:
+        refused[example.uid] = f"gold refused by {self._truths[example.domain].name}"
+    return refused
 
 
 def _correctness(rewards: DomainRewards) -> Component | None:

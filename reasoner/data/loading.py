@@ -84,7 +84,7 @@ def load(
   )
   if on_bad_row == "quarantine" and quarantine_path is None:
     raise ConfigError("config.data.on_bad_row='quarantine' needs a file to put the rows in.")
-  loader = _Loader(domains, domains if truths is None else truths, seed, quarantine=on_bad_row == "quarantine")
+  loader = Loader(domains, domains if truths is None else truths, seed, quarantine=on_bad_row == "quarantine")
   for source in plan:
     for role, files in source.evaluation.items():
       loader.add_evaluation(source, role, files)
@@ -100,27 +100,98 @@ def load(
   return corpus
 
 
-class _Loader:
+class RowReader:
+  """Rows to Examples, one at a time; counts what is dropped and keeps what cannot be read.
+
+  counts: {origin: {reason: rows}}. quarantine: by place; None where a bad row stops the run.
+  """
+
+  def __init__(self, truths: Collection[str], quarantine: bool):
+    self._truths = frozenset(truths)
+    self.counts: dict[Origin, Counter] = {}
+    self.quarantine: dict[str, dict[str, Any]] | None = {} if quarantine else None
+
+  def rows(
+      self, file: File, origin: Origin, part: reading.Part = reading.WHOLE
+  ) -> Iterator[tuple[str, str, reading.Row]]:
+    """Yields (place, uid, row) of what can be read; `origin` is where the rest is counted."""
+    dataset = file.dataset
+    for index, (place, row) in enumerate(reading.read(file, part), start=part.first):
+      try:
+        if isinstance(row, RowError):
+          raise row
+        dataset.check_row(row, place)
+      except RowError as error:
+        self.bad_row(origin, place, row, error)
+        continue
+      number = row[dataset.uid_column] if dataset.uid_column else index
+      yield place, f"{dataset.name}/{file.name}/{number}", row
+
+  def example(
+      self, source: Source, origin: Origin, place: str, uid: str, row: reading.Row
+  ) -> tuple[Example | None, str]:
+    """Returns the Example and the row's own words; None where the row was dropped and counted."""
+    try:
+      task = source.dataset.task(row, source.domain, **source.settings)
+    except Dropped as reason:
+      self.count(origin, str(reason))
+      return None, ""
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+      cause = RowError(
+          f"{place}: {source.dataset.name} could not read this row "
+          f"({type(error).__name__}: {error})."
+      )
+      cause.__cause__ = error
+      self.bad_row(origin, place, row, cause)
+      return None, ""
+    extra = {"rationale": task.rationale} if task.rationale else {}
+    if task.prompt:
+      extra["task_text"] = task.text
+    example = Example(
+        uid=uid,
+        domain=source.domain,
+        prompt=task.prompt or task.text,
+        reference=task.reference,
+        passage=task.passage,
+        extra=extra,
+    )
+    problem = _problem(example, task.text, source.dataset.min_words, source.domain in self._truths)
+    if problem:
+      self.count(origin, problem)
+      return None, ""
+    return example, task.text
+
+  def count(self, origin: Origin, reason: str, rows: int = 1) -> None:
+    self.counts.setdefault(origin, Counter())[reason] += rows
+
+  def bad_row(self, origin: Origin, place: str, row: Any, error: RowError) -> None:
+    if self.quarantine is None:
+      raise error
+    if place not in self.quarantine:  # a data set that feeds three domains is read three times
+      row = None if isinstance(row, RowError) else row
+      self.quarantine[place] = {"place": place, "reason": str(error), "row": row}
+      self.count(origin, "in quarantine")
+
+
+class Loader(RowReader):
   """Rows kept so far, and what they forbid to those that follow; evaluation goes first."""
 
   def __init__(self, domains: Sequence[str], truths: Collection[str], seed: int, quarantine: bool):
+    super().__init__(truths, quarantine)
     self._domains = tuple(sorted(domains))
-    self._truths = frozenset(truths)
     self._seed = seed
     self._examples: dict[tuple[str, str], list[Example]] = {}
-    self._counts: dict[Origin, Counter] = {}
     self._origins: dict[str, Origin] = {}
     self._evaluated: set[bytes] = set()  # texts and prompts, as `_key` makes them
     self._prompts: dict[str, set[bytes]] = {}  # by role
-    self._quarantine: dict[str, dict[str, Any]] | None = {} if quarantine else None
 
   def add_evaluation(self, source: Source, role: str, files: Sequence[File]) -> None:
     for file in files:
       carved = role == EVALUATION and file in source.train
       origin = Origin(role, source.domain, source.dataset.name, file.name)
-      for place, uid, row in self._rows(file, origin):
-        if not carved or _fraction(uid) < HELD_OUT_FRACTION:
-          self._add(origin, *self._example(source, origin, place, uid, row))
+      for place, uid, row in self.rows(file, origin):
+        if not carved or is_held_out(uid):
+          self._add(origin, *self.example(source, origin, place, uid, row))
 
   def add_train(self, source: Source) -> None:
     """Keeps a source's rows or, under a limit, those first in hash order: a copy of a row that the
@@ -131,15 +202,15 @@ class _Loader:
     for file in source.train:
       carved = file in source.evaluation[EVALUATION]
       origin = Origin(TRAIN, source.domain, source.dataset.name, file.name)
-      for place, uid, row in self._rows(file, origin):
-        if carved and _fraction(uid) < HELD_OUT_FRACTION:
+      for place, uid, row in self.rows(file, origin):
+        if carved and is_held_out(uid):
           continue
         number += 1
-        rank = -_fraction(uid, self._seed)
+        rank = -fraction(uid, self._seed)
         if source.limit and len(chosen) == source.limit and rank <= chosen[0].rank:
-          self._count(origin, "beyond the limit")  # without the cost of making an Example
+          self.count(origin, "beyond the limit")  # without the cost of making an Example
           continue
-        example, text = self._example(source, origin, place, uid, row)
+        example, text = self.example(source, origin, place, uid, row)
         if example is None:
           continue
         candidate = _Chosen(rank, number, origin, example)
@@ -160,7 +231,7 @@ class _Loader:
     key = _key(displaced.example.prompt)
     self._prompts[TRAIN].discard(key)
     del held[key], self._origins[displaced.example.uid]
-    self._count(displaced.origin, reason)
+    self.count(displaced.origin, reason)
 
   def read_pools(self, paths: Sequence[str]) -> list[tuple[str, str, pool.PoolRow]]:
     """Returns (role, file name, row) of all pools, with 10 % of the unsplit rows held out."""
@@ -181,19 +252,19 @@ class _Loader:
               )
             origin = origin._replace(domain=domain)
           pooled = pool.read_row(row, place, truth=domain in self._truths)
-          problem = _problem(pooled.example, pooled.text, DataSet.min_words, domain in self._truths)
+          problem = _problem(pooled.example, row["prompt"], DataSet.min_words, domain in self._truths)
           if problem:
             raise Dropped(problem)
           rows.append((name, pooled))
         except RowError as error:
-          self._bad_row(origin, place, row, error)
+          self.bad_row(origin, place, row, error)
         except Dropped as reason:
-          self._count(origin, str(reason))
+          self.count(origin, str(reason))
     return [(role, name, row) for role, (name, row) in zip(self._pool_roles(rows), rows)]
 
   def _pool_roles(self, rows: Sequence[tuple[str, pool.PoolRow]]) -> list[str]:
     # By text, so that copies of a prompt are on the same side, whatever the seed.
-    ranks = [_fraction(_normal(row.text)) for _, row in rows]
+    ranks = [fraction(_normal(row.text)) for _, row in rows]
     roles = [
         row.split or (EVALUATION if rank < HELD_OUT_FRACTION else TRAIN)
         for (_, row), rank in zip(rows, ranks)
@@ -216,8 +287,8 @@ class _Loader:
       return {domain: tuple(self._examples.get((role, domain), ())) for domain in self._domains}
 
     notes = []
-    if self._quarantine:
-      notes.append(f"{len(self._quarantine):,} rows could not be read and are in quarantine.")
+    if self.quarantine:
+      notes.append(f"{len(self.quarantine):,} rows could not be read and are in quarantine.")
     return Corpus(
         train=by_domain(TRAIN),
         evaluation=by_domain(EVALUATION),
@@ -225,7 +296,7 @@ class _Loader:
             name: {domain: rows for domain, rows in by_domain(name).items() if rows}
             for name in sorted(evaluation_sets)
         },
-        counts=self._counts,
+        counts=self.counts,
         origins=self._origins,
         notes=tuple(notes),
     )
@@ -233,59 +304,11 @@ class _Loader:
   def write_quarantine(self, path: pathlib.Path) -> None:
     """Writes one JSON object for each bad row; an earlier run's file does not outlive this one."""
     path.unlink(missing_ok=True)
-    if self._quarantine:
+    if self.quarantine:
       path.parent.mkdir(parents=True, exist_ok=True)
       with path.open("w", encoding="utf-8") as out:
-        for record in self._quarantine.values():
+        for record in self.quarantine.values():
           out.write(json.dumps(record, ensure_ascii=False, default=str) + "\n")
-
-  def _rows(self, file: File, origin: Origin) -> Iterator[tuple[str, str, reading.Row]]:
-    """Yields (place, uid, row) of what can be read."""
-    dataset = file.dataset
-    for index, (place, row) in enumerate(reading.read(file)):
-      try:
-        if isinstance(row, RowError):
-          raise row
-        dataset.check_row(row, place)
-      except RowError as error:
-        self._bad_row(origin, place, row, error)
-        continue
-      number = row[dataset.uid_column] if dataset.uid_column else index
-      yield place, f"{dataset.name}/{file.name}/{number}", row
-
-  def _example(
-      self, source: Source, origin: Origin, place: str, uid: str, row: reading.Row
-  ) -> tuple[Example | None, str]:
-    """Returns the Example and the row's own words; None where the row was dropped and counted."""
-    try:
-      task = source.dataset.task(row, source.domain, **source.settings)
-    except Dropped as reason:
-      self._count(origin, str(reason))
-      return None, ""
-    except (AttributeError, IndexError, KeyError, TypeError) as error:
-      cause = RowError(
-          f"{place}: {source.dataset.name} could not read this row "
-          f"({type(error).__name__}: {error})."
-      )
-      cause.__cause__ = error
-      self._bad_row(origin, place, row, cause)
-      return None, ""
-    extra = {"rationale": task.rationale} if task.rationale else {}
-    if task.prompt:
-      extra["task_text"] = task.text
-    example = Example(
-        uid=uid,
-        domain=source.domain,
-        prompt=task.prompt or task.text,
-        reference=task.reference,
-        passage=task.passage,
-        extra=extra,
-    )
-    problem = _problem(example, task.text, source.dataset.min_words, source.domain in self._truths)
-    if problem:
-      self._count(origin, problem)
-      return None, ""
-    return example, task.text
 
   def _add(self, origin: Origin, example: Example | None, text: str) -> None:
     if self._is_new(origin, example, text):
@@ -295,39 +318,32 @@ class _Loader:
     """Drops and counts what was there before; remembers the rest."""
     if example is None:
       return False
-    prompt, task = _key(example.prompt), _key(text)
+    refusal = self.refusal(origin, example.uid, *keys(example, text))
+    if refusal:
+      self.count(origin, refusal)
+    return not refusal
+
+  def refusal(self, origin: Origin, uid: str, prompt: bytes, task: bytes) -> str | None:
+    """Returns why a row, given by its keys, was there before; None remembers it."""
     seen = self._prompts.setdefault(origin.role, set())
-    known = self._origins.get(example.uid)
+    known = self._origins.get(uid)
     if origin.role == TRAIN and (
         {prompt, task} & self._evaluated or (known and known.role != TRAIN)
     ):
-      self._count(origin, "also in evaluation")
-    elif prompt in seen:
-      self._count(origin, "duplicate")
-    elif known:
-      self._count(origin, "duplicate uid")
-    else:
-      seen.add(prompt)
-      if origin.role != TRAIN:
-        self._evaluated |= {prompt, task}
-      self._origins[example.uid] = origin
-      return True
-    return False
+      return "also in evaluation"
+    if prompt in seen:
+      return "duplicate"
+    if known:
+      return "duplicate uid"
+    seen.add(prompt)
+    if origin.role != TRAIN:
+      self._evaluated |= {prompt, task}
+    self._origins[uid] = origin
+    return None
 
   def _keep(self, origin: Origin, example: Example) -> None:
     self._examples.setdefault((origin.role, origin.domain), []).append(example)
-    self._count(origin, KEPT)
-
-  def _count(self, origin: Origin, reason: str) -> None:
-    self._counts.setdefault(origin, Counter())[reason] += 1
-
-  def _bad_row(self, origin: Origin, place: str, row: Any, error: RowError) -> None:
-    if self._quarantine is None:
-      raise error
-    if place not in self._quarantine:  # a data set that feeds three domains is read three times
-      row = None if isinstance(row, RowError) else row
-      self._quarantine[place] = {"place": place, "reason": str(error), "row": row}
-      self._count(origin, "in quarantine")
+    self.count(origin, KEPT)
 
 
 class _Chosen(NamedTuple):
@@ -383,11 +399,21 @@ def _normal(text: str) -> str:
   return _SPACE_BEFORE_MARK.sub("", text).rstrip(".?! ")
 
 
+def keys(example: Example, text: str) -> tuple[bytes, bytes]:
+  """Returns what its prompt and the row's own words are recognised by, in any copy."""
+  return _key(example.prompt), _key(text)
+
+
+def is_held_out(uid: str) -> bool:
+  """Says whether a row of a data set without an official split is evaluated and not trained on."""
+  return fraction(uid) < HELD_OUT_FRACTION
+
+
 def _key(text: str) -> bytes:
   return hashlib.blake2b(_normal(text).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _fraction(text: str, seed: int | None = None) -> float:
+def fraction(text: str, seed: int | None = None) -> float:
   """Returns a number in [0, 1) that depends on the arguments alone; the seed shuffles."""
   text = text if seed is None else f"{seed}/{text}"
   digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()

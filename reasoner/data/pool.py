@@ -4,7 +4,8 @@
 
 rewards/rows.py knows the format; here stands what training adds to it: which rows are of use,
 options that the prompt does not show, `split` where the row has one, and `metadata.passage`: the part
-of the prompt that may be cut (of a summary's, what stands after the first blank line).
+of the prompt that may be cut (of a summary's, what stands after the first blank line). `write_row` is
+the way back: what it makes of an Example, `read_row` reads as the same Example.
 """
 
 import dataclasses
@@ -17,6 +18,10 @@ from rewards.rows import example_from_row
 from rewards.rows import RowError
 from rewards.schema import Choice
 from rewards.schema import Example
+from rewards.schema import Number
+from rewards.schema import Text
+from rewards.schema import UnitTests
+from rewards.schema import YesNo
 
 SPLITS = {
     "train": "train",
@@ -25,10 +30,18 @@ SPLITS = {
     "test": "evaluation",
 }
 
+# What a written row's metadata may hold.
+METADATA = (
+    "type", "dataset", "task_text", "passage", "rationale", "choices", "aliases", "test_cases", "test_setup_code",
+)  # fmt: skip
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PoolRow:
-  """An Example, the row's own words, and "train", "evaluation" or "" where it does not say."""
+  """An Example, the row's own words, and "train", "evaluation" or "" where it does not say.
+
+  The row's own words are `metadata.task_text` where a prompt adds to them.
+  """
 
   example: Example
   text: str
@@ -56,6 +69,7 @@ def read_row(row: Row, place: str, *, truth: bool = True) -> PoolRow:
     raise Dropped("empty reference")
   example = example_from_row(row, place, truth=truth)
   text, reference = example.prompt.strip(), example.reference
+  own_words = str(example.extra.get("task_text") or "").strip() or text
   if isinstance(reference, Choice):
     shown = text.casefold()
     if not all(choice.strip().casefold() in shown for _, choice in reference.choices):
@@ -66,7 +80,50 @@ def read_row(row: Row, place: str, *, truth: bool = True) -> PoolRow:
   if passage and (not isinstance(passage, str) or passage not in example.prompt):
     raise RowError(f"{place}: metadata.passage is {passage!r:.80}; expected a part of the prompt, which may be cut.")
   example = dataclasses.replace(example, passage=passage or "")
-  return PoolRow(example=example, text=text, split=SPLITS.get(split, ""))
+  return PoolRow(example=example, text=own_words, split=SPLITS.get(split, ""))
+
+
+def write_row(example: Example, split: str) -> dict[str, Any]:
+  """Returns the pool row of an Example; every row has every field, None where it has no use.
+
+  Args:
+    split: "train" or "evaluation".
+  """
+  reference, metadata = example.reference, dict.fromkeys(METADATA)
+  metadata["type"] = _TYPES[type(reference)]
+  metadata["dataset"] = example.uid.split("/")[0]
+  for field in ("task_text", "rationale"):
+    metadata[field] = example.extra.get(field) or None
+  if example.passage or example.domain == "summarization":  # which would be given one
+    metadata["passage"] = example.passage
+  answer = reference.text
+  if isinstance(reference, UnitTests):
+    metadata["test_cases"], metadata["test_setup_code"] = list(reference.tests), reference.setup or None
+  elif isinstance(reference, Choice):
+    answer = reference.label
+    labels, texts = zip(*reference.choices)
+    metadata["choices"] = {"label": list(labels), "text": list(texts)}
+  elif isinstance(reference, Text):
+    metadata["aliases"] = list(reference.aliases) or None
+  row = {"uid": example.uid, "domain": example.domain, "prompt": example.prompt, "answer": answer}
+  return row | {"split": split, "metadata": metadata}
+
+
+_TYPES = {Number: "number", Choice: "choice", YesNo: "yes_no", UnitTests: "tests", Text: "text"}
+
+
+def parquet_schema():
+  """Returns the columns of a file of `write_row`'s rows."""
+  import pyarrow
+
+  text, texts = pyarrow.string(), pyarrow.list_(pyarrow.string())
+  kinds = dict.fromkeys(METADATA, text) | {
+      "choices": pyarrow.struct([("label", texts), ("text", texts)]),
+      "aliases": texts,
+      "test_cases": texts,
+  }
+  columns = dict.fromkeys(("uid", "domain", "prompt", "answer", "split"), text)
+  return pyarrow.schema([*columns.items(), ("metadata", pyarrow.struct(list(kinds.items())))])
 
 
 def _is_empty(answer: Any) -> bool:

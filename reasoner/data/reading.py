@@ -64,20 +64,61 @@ def find(dataset: DataSet, config: str, split: str, root: str | None, place: str
   )
 
 
-def read(file: File) -> Iterator[tuple[str, Row | RowError]]:
-  """Yields (place, row) for each row; a RowError stands for one that cannot be read."""
-  return read_path(file.path) if file.path else _read_hub(file)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Part:
+  """Consecutive rows of a file, so that several processes can read it.
+
+  first: the index of its first row. rows: how many; None for all that follow. line, offset: where a
+  JSONL file has its first row, as a line counted from 1 and in bytes.
+  """
+
+  first: int = 0
+  rows: int | None = None
+  line: int = 1
+  offset: int = 0
 
 
-def read_path(path: pathlib.Path) -> Iterator[tuple[str, Row | RowError]]:
-  """Yields (place, row) of a .parquet file, or of JSONL by any name; blank lines are skipped."""
-  return _read_parquet(path) if path.suffix == ".parquet" else _read_jsonl(path)
+WHOLE = Part()
 
 
-def _read_jsonl(path: pathlib.Path) -> Iterator[tuple[str, Row | RowError]]:
-  with path.open("rb") as lines:
+def parts(file: File, rows: int) -> list[Part]:
+  """Returns a file as parts of `rows` rows, the last one shorter, without decoding any."""
+  if file.path is None or file.path.suffix == ".parquet":
+    count = len(_hub_rows(file)) if file.path is None else _parquet_rows(file.path)
+    return [Part(first=first, rows=min(rows, count - first)) for first in range(0, count, rows)]
+  found: list[Part] = []
+  index = offset = 0
+  with file.path.open("rb") as lines:
     for number, line in enumerate(lines, start=1):
       if line.strip():
+        if index % rows == 0:
+          found.append(Part(first=index, rows=rows, line=number, offset=offset))
+        index += 1
+      offset += len(line)
+  if found:
+    found[-1] = dataclasses.replace(found[-1], rows=index - found[-1].first)
+  return found
+
+
+def read(file: File, part: Part = WHOLE) -> Iterator[tuple[str, Row | RowError]]:
+  """Yields (place, row) for each row; a RowError stands for one that cannot be read."""
+  return read_path(file.path, part) if file.path else _read_hub(file, part)
+
+
+def read_path(path: pathlib.Path, part: Part = WHOLE) -> Iterator[tuple[str, Row | RowError]]:
+  """Yields (place, row) of a .parquet file, or of JSONL by any name; blank lines are skipped."""
+  return _read_parquet(path, part) if path.suffix == ".parquet" else _read_jsonl(path, part)
+
+
+def _read_jsonl(path: pathlib.Path, part: Part) -> Iterator[tuple[str, Row | RowError]]:
+  left = part.rows
+  with path.open("rb") as lines:
+    lines.seek(part.offset)
+    for number, line in enumerate(lines, start=part.line):
+      if left == 0:
+        break
+      if line.strip():
+        left = left and left - 1
         place = f"{path}:{number}"
         yield place, _decode(line, place)
 
@@ -98,26 +139,49 @@ def _decode(line: bytes, place: str) -> Row | RowError:
   return row
 
 
-def _read_parquet(path: pathlib.Path) -> Iterator[tuple[str, Row]]:
+def _parquet_rows(path: pathlib.Path) -> int:
+  import pyarrow
+  import pyarrow.parquet
+
+  try:
+    return pyarrow.parquet.read_metadata(path).num_rows
+  except pyarrow.ArrowException as error:
+    raise RowError(f"{path} cannot be read as Parquet: {error}") from None
+
+
+def _read_parquet(path: pathlib.Path, part: Part) -> Iterator[tuple[str, Row]]:
   import pyarrow
   import pyarrow.parquet
 
   try:
     number = 0
     with pyarrow.parquet.ParquetFile(path) as file:
-      for batch in file.iter_batches(batch_size=1024):
-        for row in batch.to_pylist():
-          number += 1
-          yield f"{path}:{number}", row
+      stop = file.metadata.num_rows if part.rows is None else part.first + part.rows
+      for group in range(file.num_row_groups):
+        rows = file.metadata.row_group(group).num_rows
+        if number + rows <= part.first or number >= stop:
+          number += rows
+          continue
+        for batch in file.iter_batches(batch_size=1024, row_groups=[group]):
+          for row in batch.to_pylist():
+            number += 1
+            if part.first < number <= stop:
+              yield f"{path}:{number}", row
   except pyarrow.ArrowException as error:
     raise RowError(f"{path}:{number + 1} cannot be read as Parquet: {error}") from None
 
 
-def _read_hub(file: File) -> Iterator[tuple[str, Row]]:
-  dataset = file.dataset
-  rows = _hub_split(dataset.hub_id, file.config, file.split, dataset.revision)
-  for index, row in enumerate(rows):
-    yield f"{dataset.hub_id} {file.name} row {index}", row
+def _read_hub(file: File, part: Part) -> Iterator[tuple[str, Row]]:
+  rows = _hub_rows(file)
+  if part != WHOLE:
+    rows = rows.select(range(part.first, part.first + part.rows))
+  for index, row in enumerate(rows, start=part.first):
+    yield f"{file.dataset.hub_id} {file.name} row {index}", row
+
+
+def _hub_rows(file: File):
+  """Returns a split as `datasets` maps it from its cache on disk: memory holds what is being read."""
+  return _hub_split(file.dataset.hub_id, file.config, file.split, file.dataset.revision)
 
 
 @functools.lru_cache(maxsize=4)  # a data set that feeds three domains is read once for each

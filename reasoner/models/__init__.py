@@ -67,6 +67,9 @@ class ModelSource(Protocol):
       texts: what the run trains on; a source without a vocabulary of its own learns one from them.
     """
 
+  def tokenizer_at_hand(self) -> "Tokenizer | None":
+    """Returns the tokenizer if that takes neither fetching nor learning, else None."""
+
   def load(self, mesh: "Mesh", dtype: Any, seed: int) -> "Gemma3":
     """Returns the base model, each weight of `dtype` and placed on the mesh.
 

@@ -57,6 +57,9 @@ class Embedded:
     """Returns a vocabulary learned from `texts`; see `train_tokenizer`."""
     return train_tokenizer(texts)
 
+  def tokenizer_at_hand(self) -> None:
+    """Returns None: the vocabulary is learned when a run begins."""
+
   def load(self, mesh: "Mesh", dtype: Any, seed: int) -> "Gemma3":
     """Returns the untrained model on the mesh, its weights drawn from `seed`."""
     from reasoner.models import mesh as mesh_lib

@@ -84,10 +84,19 @@ class _Gemma3:
     del texts
     return Tokenizer((self.directory() / "tokenizer.model").read_bytes())
 
+  def tokenizer_at_hand(self) -> Tokenizer | None:
+    """Returns the tokenizer if that takes no fetching, else None."""
+    directory = self._at_hand() if self.path is None else Path(self.path).expanduser()
+    path = directory and directory / "tokenizer.model"
+    return Tokenizer(path.read_bytes()) if path and path.is_file() else None
+
   def load(self, mesh: "Mesh", dtype: Any, seed: int) -> "Gemma3":
     """Returns the model on the mesh; the seed is unused, no weight is drawn."""
     del seed
     return load_directory(self.directory(), mesh, dtype)
+
+  def _at_hand(self) -> Path | None:
+    raise NotImplementedError
 
   def check_fetch(self) -> None:
     raise NotImplementedError
@@ -101,6 +110,9 @@ class Gemma3_270M(_Gemma3):  # pylint: disable=invalid-name
 
   def _converted(self) -> Path:
     return cache_directory() / f"gemma-3-270m-{GGUF_SHA256[:8]}-{GGUF_CONVERSION}"
+
+  def _at_hand(self) -> Path | None:
+    return self._converted()
 
   def check_fetch(self) -> None:
     """Raises ConfigError where neither the converted directory nor all of the packages exist."""
@@ -143,6 +155,10 @@ class Gemma3_270M(_Gemma3):  # pylint: disable=invalid-name
 
 class Gemma3_1B(_Gemma3):  # pylint: disable=invalid-name
   """Gemma 3 1B, instruction-tuned, from the Hugging Face hub."""
+
+  def _at_hand(self) -> Path | None:
+    downloaded = self._downloaded()
+    return Path(downloaded) if downloaded else None
 
   def check_fetch(self) -> None:
     """Raises ConfigError where the hub would refuse: nothing downloaded yet and no login."""

@@ -19,6 +19,7 @@ from reasoner import models
 from reasoner.data import embedded
 from reasoner.data import embedded_flaws
 from reasoner.data import sampling
+from reasoner.data import sources
 from reasoner.run.settings import Settings
 from rewards import registry
 from rewards import scorer
@@ -124,38 +125,69 @@ def assemble(config: Any, defaults: Any, workdir: pathlib.Path) -> Run:
   Raises:
     ConfigError: with the field, its value and what is accepted.
   """
-  plain, default_rewards = _plain(config), _plain(defaults.get("rewards") or {})
-  sections.fill(Settings, plain)
-  used, notes = _without_unused(plain)
-  settings = sections.read(Settings, used)
-  registry.discover(settings.plugins)
-  domains = scorer.check(settings.rewards, default_rewards)
+  rows, notes = _assemble_rows(config, defaults)
+  settings, plain, domains = rows.settings, rows.config, rows.domains
   path = {"path": settings.model.path} if settings.model.path else {}
   source = models.get_source(settings.model.name, **path)
   source.check()
-  root = settings.data.root or None
-  if root in embedded_flaws.CORPORA:
-    root = str(embedded.folder(models.cache_directory()))
-  data.check(
-      settings.data.sources,
-      domains=tuple(domains),
-      root=root,
-      pools=settings.data.pools,
-      evaluation_sets=settings.data.evaluation_sets,
-  )
   check_workdir(workdir, plain)
   return Run(
       workdir=workdir,
       settings=settings,
       config=plain,
       config_hash=hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16],
-      default_rewards=default_rewards,
+      default_rewards=rows.default_rewards,
       domains=domains,
       model=source,
-      data_root=root,
+      data_root=rows.data_root,
       flaws=embedded_flaws.CORPORA.get(settings.data.root),
       warnings=[*_warnings(domains), *notes],
   )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rows:
+  """What of a config concerns rows, checked; no model is looked for. plan: the files to read."""
+
+  settings: Settings
+  config: Mapping[str, Any]
+  default_rewards: Mapping[str, Any]
+  domains: Mapping[str, scorer.DomainRewards]
+  data_root: str | None
+  plan: Sequence[sources.Source]
+
+
+def assemble_rows(config: Any, defaults: Any) -> Rows:
+  """Checks a config as far as rows and their rewards go; arguments and errors as of `assemble`."""
+  return _assemble_rows(config, defaults)[0]
+
+
+def _assemble_rows(config: Any, defaults: Any) -> tuple[Rows, list[str]]:
+  plain, default_rewards = _plain(config), _plain(defaults.get("rewards") or {})
+  sections.fill(Settings, plain)
+  used, notes = _without_unused(plain)
+  settings = sections.read(Settings, used)
+  registry.discover(settings.plugins)
+  domains = scorer.check(settings.rewards, default_rewards)
+  root = settings.data.root or None
+  if root in embedded_flaws.CORPORA:
+    root = str(embedded.folder(models.cache_directory()))
+  plan = data.check(
+      settings.data.sources,
+      domains=tuple(domains),
+      root=root,
+      pools=settings.data.pools,
+      evaluation_sets=settings.data.evaluation_sets,
+  )
+  rows = Rows(
+      settings=settings,
+      config=plain,
+      default_rewards=default_rewards,
+      domains=domains,
+      data_root=root,
+      plan=plan,
+  )
+  return rows, notes
 
 
 def _plain(config: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import Annotated
 from reasoner import models
 from reasoner.data import sampling
 from reasoner.data import sources
+from reasoner.data.curation import settings as curation_settings
 from reasoner.policy import algorithms
 from reasoner.policy import cold_start
 from reasoner.policy import optimizer
@@ -40,6 +41,7 @@ class Settings(Section, place="config"):
   plugins: tuple[str, ...]  # paths of Python files that register more rewards
   model: models.Model
   data: sources.Data
+  curation: curation_settings.Curation
   disco: Disco
   rewards: Mapping  # {domain: {"format": {"weight": w}, component: {"weight": w, setting: value} or None}}
   scoring: scoring.Scoring

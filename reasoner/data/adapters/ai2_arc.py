@@ -36,4 +36,6 @@ DATASET = DataSet(
     task=task,
     uid_column="id",
     min_words=3,  # the options complete a short question
+    licence="CC BY-SA 4.0",
+    redistribution="yes, with attribution and under the same licence",
 )

@@ -37,4 +37,6 @@ DATASET = DataSet(
     columns={"article": str, "highlights": str, "id": str},
     task=task,
     uid_column="id",
+    licence="Apache-2.0 as listed on the hub; articles are CNN's and the Daily Mail's",
+    redistribution="no: share uids in place of text",
 )

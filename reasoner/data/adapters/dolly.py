@@ -40,4 +40,6 @@ DATASET = DataSet(
     domains=tuple(CATEGORIES),
     columns={"instruction": str, "context": str, "response": str, "category": str},
     task=task,
+    licence="CC BY-SA 3.0",
+    redistribution="yes, with attribution and under the same licence",
 )

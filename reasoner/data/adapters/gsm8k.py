@@ -32,4 +32,6 @@ DATASET = DataSet(
     domains=("math",),
     columns={"question": str, "answer": str},
     task=task,
+    licence="MIT",
+    redistribution="yes, with the licence text",
 )

@@ -40,4 +40,6 @@ DATASET = DataSet(
     columns={"task_id": int, "text": str, "code": str, "test_list": list, "test_setup_code": str},
     task=task,
     uid_column="task_id",
+    licence="CC BY 4.0",
+    redistribution="yes, with attribution",
 )

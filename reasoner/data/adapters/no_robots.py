@@ -38,4 +38,6 @@ DATASET = DataSet(
     columns={"prompt_id": str, "messages": list, "category": str},
     task=task,
     uid_column="prompt_id",
+    licence="CC BY-NC 4.0",
+    redistribution="for non-commercial use alone, with attribution",
 )

@@ -45,4 +45,6 @@ DATASET = DataSet(
     },
     task=task,
     min_words=3,  # the options complete a short question
+    licence="CC BY-NC 3.0",
+    redistribution="for non-commercial use alone, with attribution",
 )

@@ -31,4 +31,6 @@ DATASET = DataSet(
     task=task,
     uid_column="qid",
     folder="strategyqa",
+    licence="MIT",
+    redistribution="yes, with the licence text",
 )

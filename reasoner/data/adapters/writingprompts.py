@@ -45,4 +45,6 @@ DATASET = DataSet(
     domains=("creative_writing",),
     columns={"prompt": str, "story": str},
     task=task,
+    licence="MIT as listed on the hub; the text is Reddit users'",
+    redistribution="doubtful: its writers keep their rights; share uids in place of text",
 )

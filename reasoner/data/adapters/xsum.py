@@ -28,4 +28,6 @@ DATASET = DataSet(
     columns={"document": str, "summary": str, "id": str},
     task=task,
     uid_column="id",
+    licence="not stated; articles are the BBC's",
+    redistribution="no: share uids in place of text",
 )

@@ -164,7 +164,7 @@ def test_what_a_limit_displaced_leaves_no_trace_among_the_duplicates(tmp_path, l
   sources = {"math": {"gsm8k": MATH["math"]["gsm8k"] | {"limit": limit}}}
   corpus = data.load(sources, domains=("math",), root=write_math(tmp_path, asked))
   # By brute force: of each question the copy first in hash order, and of those the first `limit`.
-  rank = {i: loading._fraction(f"gsm8k/main/train/{i}", 0) for i in range(100)}
+  rank = {i: loading.fraction(f"gsm8k/main/train/{i}", 0) for i in range(100)}
   first = [min((i for i in range(100) if i % 20 == q), key=rank.get) for q in range(20)]
   expected = sorted(sorted(first, key=rank.get)[:limit])
   assert [e.uid for e in corpus.train["math"]] == [f"gsm8k/main/train/{i}" for i in expected]
@@ -345,7 +345,7 @@ def test_a_domain_whose_rows_are_all_dropped_stops_with_the_reasons(tmp_path):
 
 
 def test_a_fraction_is_spread_evenly_and_moved_by_the_seed():
-  values = [loading._fraction(f"gsm8k/main/train/{i}", 0) for i in range(1000)]
+  values = [loading.fraction(f"gsm8k/main/train/{i}", 0) for i in range(1000)]
   assert all(0.0 <= value < 1.0 for value in values)
   assert abs(sum(values) / 1000 - 0.5) < 0.04  # 4 standard errors of a uniform mean
-  assert values[0] != loading._fraction("gsm8k/main/train/0", 1)
+  assert values[0] != loading.fraction("gsm8k/main/train/0", 1)
