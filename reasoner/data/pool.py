@@ -18,10 +18,6 @@ from rewards.rows import example_from_row
 from rewards.rows import RowError
 from rewards.schema import Choice
 from rewards.schema import Example
-from rewards.schema import Number
-from rewards.schema import Text
-from rewards.schema import UnitTests
-from rewards.schema import YesNo
 
 SPLITS = {
     "train": "train",
@@ -89,27 +85,14 @@ def write_row(example: Example, split: str) -> dict[str, Any]:
   Args:
     split: "train" or "evaluation".
   """
-  reference, metadata = example.reference, dict.fromkeys(METADATA)
-  metadata["type"] = _TYPES[type(reference)]
-  metadata["dataset"] = example.uid.split("/")[0]
-  for field in ("task_text", "rationale"):
-    metadata[field] = example.extra.get(field) or None
-  if example.passage or example.domain == "summarization":  # which would be given one
+  row = example.as_row()
+  own = {field: example.extra.get(field) for field in ("task_text", "rationale")}
+  own["dataset"] = example.uid.split("/")[0]
+  metadata = dict.fromkeys(METADATA) | {k: v or None for k, v in (row["metadata"] | own).items()}
+  if example.domain == "summarization":  # whose rows are given a passage where they say nothing
     metadata["passage"] = example.passage
-  answer = reference.text
-  if isinstance(reference, UnitTests):
-    metadata["test_cases"], metadata["test_setup_code"] = list(reference.tests), reference.setup or None
-  elif isinstance(reference, Choice):
-    answer = reference.label
-    labels, texts = zip(*reference.choices)
-    metadata["choices"] = {"label": list(labels), "text": list(texts)}
-  elif isinstance(reference, Text):
-    metadata["aliases"] = list(reference.aliases) or None
-  row = {"uid": example.uid, "domain": example.domain, "prompt": example.prompt, "answer": answer}
-  return row | {"split": split, "metadata": metadata}
-
-
-_TYPES = {Number: "number", Choice: "choice", YesNo: "yes_no", UnitTests: "tests", Text: "text"}
+  fields = {field: row[field] for field in ("uid", "domain", "prompt", "answer")}
+  return fields | {"split": split, "metadata": metadata}
 
 
 def parquet_schema():
