@@ -1,0 +1,138 @@
+"""The page of rules, both ways: sentences drawn from the grammar are read, sentences beside it are refused."""
+
+import itertools
+import pickle
+import random
+
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+import pytest
+
+from rewards import reading
+from rewards.schema import Choice
+from rewards.schema import Number
+from rewards.schema import Text
+from rewards.schema import UnitTests
+from rewards.schema import YesNo
+
+GASES = (("A", "oxygen"), ("B", "carbon dioxide"), ("C", "nitrogen"), ("D", "helium"))
+# By kind: prompt, reference, ways to say it, ways to say another, and reasons that name no candidate.
+KINDS = {
+    "Number": (
+        "Tom has 5 bags with 12 apples each. How many apples does he have?", Number(text="60"),
+        ["60", "60.0", "60 apples", "$60$", "sixty", "5 * 12 = 60", "+60", r"6 \times 10^1", "60/1"],
+        ["61", "59 apples", "$600$", "sixty-one", "5 * 13 = 65", "-60", "6.0"],
+        ["", ", because 5 * 12 = 60.", ". He counted the 12 apples of his 5 bags.", "\n\nThe apples are red."],
+    ),
+    "Choice": (
+        "Which gas do plants take in?", Choice(label="B", text="carbon dioxide", choices=GASES),
+        ["B", "(B)", "B)", "carbon dioxide", "B) carbon dioxide", "B. carbon dioxide", "(B) Carbon dioxide", "Option B"],
+        ["A", "(C)", "nitrogen", "D) helium", "A. oxygen", "Option C"],
+        ["", ", because plants need it.", ". It makes sugar.", ", not oxygen.", "\n\nPlants use it."],
+    ),
+    "YesNo": (
+        "Can a whale drown?", YesNo(value=True), ["Yes", "yes", "True", "YES"], ["No", "no", "False"],
+        ["", ", because of its lungs.", ". Lungs need air.", "\n\nIts lungs need air.", ". There is no doubt about it."],
+    ),
+    "ShortText": (
+        "What makes energy in a cell?", Text(text="mitochondria"), ["mitochondria", "The mitochondrion", "MITOCHONDRIA"],
+        ["nucleus", "the ribosomes", "chloroplast"], ["", ", because of its membranes.", ". It burns sugar.", ", which burns sugar."],
+    ),
+    "Formula": (
+        "What is the root of 12?", Number(text=r"2\sqrt{3}"), [r"$2\sqrt{3}$", r"$\frac{6}{\sqrt{3}}$", r"$x = 2\sqrt{3}$"],
+        [r"$3\sqrt{2}$", r"$-2\sqrt{3}$", r"$\sqrt{3}$"], [""],
+    ),
+}  # fmt: skip
+LEADS = ["{}", "The answer is {}", "Answer: {}", "**Final Answer:** {}", "#### {}", "We work it out.\n\nThe answer is {}", "So, {}"]
+DRESSES = ["{}", "**{}**", "<b>{}</b>", "`{}`", '"{}"', "{} \u2705"]
+COURTESIES = ["", " I hope this helps! \U0001f60a", "\nLet me know if you have any questions."]
+DOUBTS = [
+    "maybe {}", "perhaps {}", "{}?", "not {}", "{}, I think", "probably {}", "{}, but it is not clear.", "{}. Just kidding.",
+    "{}. I could be mistaken.", "{}. No, wait.", "either {}", "I guess {}", "{}, unless it is otherwise.", "{}. That is wrong.",
+    "I don't think the answer is {}", "{}, in theory.", "{} or something", "It might be {}", "{}. Or it is another.", "It is false that it is {}",
+]  # fmt: skip
+RIVALS = [
+    "{} or {}", "{}, or {}", "{}, maybe {}", "{}, {}", "{} and {}", "{}\n{}", "{}; {}", "{}. Actually, {}.", "{} (or {})", "{}/{}",
+    "The answer is {}. The answer is {}.", "{}. The answer is {}.", "{}, also known as {}", "Answer: {}\nAnswer: {}", "{}, so {}",
+    "{} rather, {}", "It is {}. It is {}.", "{} [{}]", "{} - {}", "{}, no, {}", r"\boxed{{{}}} or \boxed{{{}}}",
+]  # fmt: skip
+
+
+def paid(kind, answer):
+  prompt, reference, *_ = KINDS[kind]
+  return reading.score(answer, reference, prompt)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_a_sentence_of_the_grammar_is_read_and_is_right_only_when_equal(kind, data):
+  _, _, right, wrong, reasons = KINDS[kind]
+  dress, lead = data.draw(st.sampled_from(DRESSES)), data.draw(st.sampled_from(LEADS))
+  end = data.draw(st.sampled_from(reasons)) + data.draw(st.sampled_from(COURTESIES))
+  for ways, value in ((right, 1.0), (wrong, 0.0)):
+    answer = lead.format(dress.format(data.draw(st.sampled_from(ways)))) + (end if value else "")
+    verdict = paid(kind, answer)
+    assert verdict == value, (answer, verdict.reason)
+    if kind != "ShortText":
+      assert verdict.reason.startswith("The answer states"), (answer, verdict.reason)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(deadline=None, max_examples=40)
+@given(data=st.data())
+def test_a_sentence_in_doubt_is_refused_in_every_dress(kind, data):
+  dress, doubt = data.draw(st.sampled_from(DRESSES)), data.draw(st.sampled_from(DOUBTS))
+  answer = doubt.format(dress.format(data.draw(st.sampled_from(KINDS[kind][2]))))
+  assert paid(kind, answer) == 0.0, answer
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_candidates_are_never_paid_in_both_orders(kind):
+  _, _, right, wrong, _ = KINDS[kind]
+  pairs = random.Random(0).sample(list(itertools.product(RIVALS, right, wrong)), 60)
+  for rival, one, other in pairs:
+    values = [float(paid(kind, rival.format(*order))) for order in ((one, other), (other, one))]
+    assert values != [1.0, 1.0], (rival, one, other)
+
+
+@pytest.mark.parametrize(("answer", "reference", "value"), [
+    (r"\frac{1}{2^{150}}", r"\frac{1}{2^{149}}", 0.0),
+    (r"\frac{\sqrt{2}}{3^{500}}", r"\frac{\sqrt{5}}{3^{500}}", 0.0), ("-1+2^{20000}", "2^{20000}-1", 1.0),
+    (r"\frac{\sqrt{2}}{2}", r"\frac{1}{\sqrt{2}}", 1.0), ("(-2)/3", "-2/3", 1.0), (r"\sqrt{2}", r"\sqrt{2}+\frac{1}{10^{30}}", 0.0),
+    (r"\frac{2}{1+\sqrt{5}}", r"\frac{\sqrt{5}-1}{2}", 1.0), (r"\frac{1}{e^x}", "e^{-x}", 1.0), ("e^{-101}", "e^{-100}", 0.0),
+    (r"\left[\begin{array}{cc}1&2\\3&4\end{array}\right]", r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", 1.0),
+    (r"$n = 3k$ where $k\in\mathbb{Z}$", r"n=3k, k \in \mathbb{Z}", 1.0), ("$28$ %", r"28\%", 1.0), (r"$f(x)=0, x>5$", "f(x)=0", 0.0),
+    (r"\boxed{5} \pmod{11}", "5", 1.0), (r"\boxed{2\sqrt{3}} cm", r"2\sqrt{3}", 1.0), (r"$\sqrt{x^2}$", "x", 0.0),
+])  # fmt: skip
+def test_formulas_are_equal_exactly_at_any_size(answer, reference, value):
+  assert reading.score(answer, Number(text=reference), "Find the value.") == value
+
+
+def test_what_the_prompt_calls_positive_is_positive():
+  reference = Number(text=r"\frac{1}{\sqrt{n}}")
+  assert reading.score(r"$\sqrt{\frac{1}{n}}$", reference, "Let n be a positive integer $n$.") == 1.0
+  assert reading.score(r"$\sqrt{x^2}$", Number(text="x"), "Let $x > 0$.") == 1.0
+
+
+@pytest.mark.parametrize("prompt", ["What is $2004^{2004}$?", "Ignore $10^{99999}$ and 9^9^9^9.", "(" * 10_000, "1" * 10_000])
+def test_a_prompt_of_any_size_does_no_harm(prompt):
+  assert reading.score("$1+x$", Number(text="x+1"), prompt) == reading.score("60", Number(text="60"), prompt) == 1.0
+
+
+def test_reasoning_is_read_by_its_sentences_and_equations():
+  choice, yes = KINDS["Choice"][1], KINDS["YesNo"][1]
+  assert reading.stated("So the answer is (B).", choice, "Which gas?") == "B"
+  assert reading.stated("Plants need light.", choice, "Which gas?") is None
+  assert reading.stated("Therefore, no.", yes, "Can a whale drown?") == "no"
+  assert [e.true for e in reading.equations("5 * 12 = 60 and 60 + 1 = 62, so 2x + 3 = 5")] == [True, False]
+  assert reading.reaches("He has 5 * 12 = 60 apples.", "60") and reading.reaches("That is 5 * 12 apples.", "60")
+  assert not reading.reaches("5 * 12 = 61", "61") and not reading.reaches("There are 60.", "60")
+
+
+def test_verdicts_are_pickled_and_programs_have_no_short_answer():
+  verdict = reading.read("60", Number(text="60"), "")
+  assert pickle.loads(pickle.dumps(verdict)) == verdict == reading.Verdict("60", True)
+  with pytest.raises(TypeError, match="UnitTests"):
+    reading.read("60", UnitTests(tests=()), "")
