@@ -62,6 +62,8 @@ _ROOT = re.compile(r"\\?\bsqrt\s*[{(]?\s*([0-9]+)\s*[)}]?")
 
 def plain(text: str) -> str:
   """Returns a text with number words in digits, LaTeX fractions and signs in ASCII, currency left out."""
+  if text.isdigit() and text.isascii():
+    return text
   if ANY_NUMBER_WORD.search(text):
     text = _PART.sub(_part, _NUMBERWORDS.sub(lambda m: str(_spelled(m[0])), text))
   for pattern, replacement in _PLAIN:
@@ -217,6 +219,8 @@ def equations(text: str) -> list[Equation]:
 
   A decimal that is the rounded value of a quotient is no error: 40/3 = 13.33.
   """
+  if "=" not in text and not re.search(r"\b(?:is|equals|makes|gives)\b", text):
+    return []
   text = plain(text)
   chains: list[list[tuple[int, int]]] = [[]]
   at = 0
@@ -245,8 +249,9 @@ def _equation(text: str, spans: list[tuple[int, int]]) -> Equation | None:
     parts[-1] = parts[-1].rstrip(") .")
   glued = start and not text[start].isspace() and text[start - 1] in "_^{}\\" or before and parts[0][:1] in "*/^+-" and (before.isalnum() or before in "})")
   goes_on = text[:end].rstrip(" ")[-1:] in "*/^+-(" or re.match(r"[A-Za-z_!\\{^](?<![a-zA-Z])|[a-zA-Z](?![a-zA-Z])", after) and end and text[end - 1].isdigit() or re.match(r"\s*(?:r\b|remainder)", after)
-  values = [attempt(part.replace("%", "/100")) for part in parts]
-  if glued or goes_on or None in values or not any(v[1] or v[2] == "fraction" for v in values):
+  values = [attempt(part) for part in parts]
+  beside = before in ("—", "%") or re.search(r"(?<![A-Za-z])x\s*$", text[max(0, start - 4) : start])  # "120 — 80 - 15", "15 pages x 1/3"
+  if glued or beside or goes_on or None in values or not any(v[1] or v[2] == "fraction" for v in values):
     return None
   members = tuple(v[0] for v in values)
   true = all(equal_or_rounded(a, b, part) for a, b, part in zip(members, members[1:], parts[1:]))

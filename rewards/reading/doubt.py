@@ -8,7 +8,7 @@ import re
 
 # In the verdict's own sentence: negation, alternatives, hedges, conditions and retractions.
 _HEDGES = (
-    r"maybe|perhaps|possibly|probably|presumably|supposedly|allegedly|apparently|hypothetically|likely"
+    r"as far as (?:I|we) know|to the best of (?:my|our)|hopefully|arguably|give or take|more or less|at best|maybe|perhaps|possibly|probably|presumably|supposedly|allegedly|apparently|hypothetically|likely"
     r"|unlikely|unsure|uncertain|unclear|unknown|depends|guess\w*|suspect|suppos\w+|assum(?:e|es|ing)"
     r"|pretend|imagine|doubt(?:s|ful|ed)?|no (?:idea|clue)|so to speak|partly|partially|or so|or something"
     r"|in (?:theory|principle|some (?:sense|cases|ways))|hard to (?:say|tell|know|be)|(?:don't|do not) know"
@@ -50,7 +50,7 @@ _OPENS = re.compile(
 )
 _WITHDRAWS = re.compile(
     rf"\b(?:{_HEDGES}|{_RETRACTIONS}|(?:it|this|that|answer|I|one|which) (?:could|might|may|would) (?:also |well )?(?:be|as well)"
-    rf"|I (?:think|believe|reckon)|either way|not (?:really|quite|exactly|right|true|correct|the (?:right |correct )?(?:answer|case)|it|so)"
+    rf"|I (?:think|believe|reckon)|ish|either way|not (?:really|quite|exactly|right|true|correct|the (?:right |correct )?(?:answer|case)|it|so)"
     rf"|isn't (?:right|true|correct|it))\b|\?|(?:^|[.,;:!(\n])\s*(?:and/)?(?:or\b|nope\b|not[.!]*\s*$)|\bor not\b",
     re.IGNORECASE,
 )

@@ -126,6 +126,9 @@ class FormulaKind(Kind):
       after = re.sub(r"^\s*(?:%|percent\b|°)", "", after)
     rest = after + "".join(f" ${t}${o}" for t, o in zip(texts[last + 1 :], outside[last + 2 :]))
     self._refuse_doubt(before)
+    around = doubt.in_verdict(before + " 0", number=True)
+    if around:
+      raise Refused("hedged", f"Doubt: {around!r} beside the formula.")
     chosen = list(dict.fromkeys(_trimmed(t) for t in texts[first : last + 1]))
     text = self._without_decimal(", ".join(chosen))
     self._refuse_doubt(re.sub(r"(?i)(?<![A-Za-z])or(?![A-Za-z])|\\ne\b", " ", text))

@@ -25,7 +25,7 @@ _VERDICT = re.compile(
 _AGREEMENT = re.compile(r"[\s,.]*(?:definitely|absolutely|certainly|of course|indeed|correct|right|exactly|that(?:'s| is) (?:right|correct))\b", re.IGNORECASE)
 _OWN_DENIAL = re.compile(r"[\s,.!]*(?:nope|not(?=[\s.!]*$)|incorrect|wrong|not true|(?:it|that|this)(?: is|'s) (?:not (?:true|correct|right)|false|wrong|incorrect|untrue|a myth))\b(?! that)", re.IGNORECASE)
 _OTHER = re.compile(
-    r"(?:^|[.,;:!?\n(\u2014|/]|\b(?:and|or|but|wait|actually|yes|no|true|false|that)\b)\s*(?:an?\s+)?(yes|yeah|yep|no|nope|nah|true|false|not)\s*(?=$|[.,;:!?)\n\u2014|/]|\b(?:and|or|but)\b)",
+    r"(?:^|[.,;:!?\n(\u2014|/]|-\s|\b(?:and|or|but|wait|actually|yes|no|true|false|that)\b)\s*(?:an?\s+)?(yes|yeah|yep|no|nope|nah|true|false|not)\s*(?=$|[.,;:!?)\n\u2014|/]|\b(?:and|or|but)\b)",
     re.IGNORECASE,
 )
 _JUDGEMENT = re.compile(
