@@ -75,7 +75,7 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
     guards = dict(
         answer_length=dict(weight=1.0),
         repetition=dict(weight=0.7),
-        word_order=dict(weight=0.5),
+        word_order=dict(weight=0.8),
         refusal=dict(weight=1.0),
         pasting=dict(weight=1.0),
         semantic_relevance=dict(weight=0.4, without_reference=True),
@@ -83,18 +83,19 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
     )
     return paid(**(guards | components))
 
+  shown = dict(weight=0.12)  # the work: a tenth of the total, so that "." is not as good
   config.rewards = dict(
-      math=paid(math_answer=dict(weight=0.8)),
-      coding=paid(tests_all_passed=dict(weight=0.8), tests_passed_fraction=None),
-      science=paid(science_answer=dict(weight=0.8)),
-      logic=paid(yes_no=dict(weight=0.8)),
+      math=paid(math_answer=dict(weight=0.8), reasoning=shown),
+      coding=paid(tests_all_passed=dict(weight=0.8), tests_passed_fraction=None, reasoning=shown),
+      science=paid(science_answer=dict(weight=0.8), reasoning=shown),
+      logic=paid(yes_no=dict(weight=0.8), reasoning=shown),
       creative_writing=open_task(
           reference_similarity=dict(weight=0.8, scale=(0.1, 0.45)),
           group_difference=dict(weight=0.0),
       ),
       creative_ideation=open_task(
           reference_similarity=dict(weight=0.8),
-          word_order=dict(weight=0.5, list_items=True),
+          word_order=dict(weight=0.8, list_items=True),
           distinct_items=dict(weight=0.5),
           group_difference=dict(weight=0.0),
       ),

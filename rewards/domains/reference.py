@@ -9,6 +9,7 @@ about the same (see judge.py); what a text does wrong is for the guards.
 import collections
 from collections.abc import Callable, Iterable, Mapping, Sequence
 import dataclasses
+import functools
 import re
 from typing import Any
 
@@ -96,20 +97,25 @@ def reference_similarity(*, model: str = "all-MiniLM-L6-v2", scale: tuple = ()):
   known = _scale(model, scale)
   embed = embedding.load(model)
   stock = embed(_STOCK)
-  references: collections.OrderedDict[str, Any] = collections.OrderedDict()
+  references: collections.OrderedDict[tuple[str, str], Any] = collections.OrderedDict()
 
   def score_batch(completions: Sequence[Completion], examples: Sequence[Example]) -> list[float | None]:
-    wanted = [e.reference.text for e in examples] + [_request(e.prompt) for e in examples]
-    references.update(_vectors(embed, [p for p in wanted if p.strip() and p not in references]))
-    answers = _vectors(embed, [c.answer for c in completions])
+    requests = [_request(e.prompt) for e in examples]
+    wanted = [(e.reference.text, r) for e, r in zip(examples, requests)] + [(r, "") for r in requests]
+    references.update(_vectors(embed, [key for key in wanted if key[0].strip() and key not in references]))
+    answers = _vectors(embed, [(c.answer, r) for c, r in zip(completions, requests)])
     scores: list[float | None] = []
-    for completion, example in zip(completions, examples):
-      reference, request = example.reference.text, _request(example.prompt)
+    for completion, example, request in zip(completions, examples, requests):
+      reference = example.reference.text
       if not reference.strip():
         scores.append(None)
         continue
       raw, precision, recall = agreement(
-          answers[completion.answer], references[reference], stock, references.get(request), known.common
+          answers[completion.answer, request],
+          references[reference, request],
+          stock,
+          references.get((request, "")),
+          known.common,
       )
       scores.append(Score(
           text.ramp(raw, known.zero, known.one),
@@ -126,13 +132,32 @@ def reference_similarity(*, model: str = "all-MiniLM-L6-v2", scale: tuple = ()):
 reference_similarity.check = _check_model
 
 
-def _vectors(embed: Callable[..., Any], passages: Iterable[str]) -> dict[str, Any]:
-  """Returns the sentence vectors [n, d] of each passage, all embedded in one call."""
-  parts = {passage: embedding.sentences(passage) for passage in passages}
+def _vectors(embed: Callable[..., Any], passages: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Any]:
+  """Returns by (passage, request) the vectors [n, d] of the passage's sentences, all embedded in one call.
+
+  The request's content words are left out of them: saying them again is no likeness.
+  """
+  parts = {key: _beyond(*key) for key in passages}
   unique = sorted({sentence for own in parts.values() for sentence in own})
   vectors = embed(unique) if unique else []
   at = {sentence: i for i, sentence in enumerate(unique)}
-  return {passage: vectors[[at[sentence] for sentence in own]] for passage, own in parts.items()}
+  return {key: vectors[[at[sentence] for sentence in own]] for key, own in parts.items()}
+
+
+@functools.lru_cache(maxsize=256)
+def _asked(request: str) -> frozenset[str]:
+  return text.content_stems(text.words(request))
+
+
+def _beyond(passage: str, request: str) -> list[str]:
+  """Returns the sentences of a passage without the content words of the request; [""] where none is left."""
+  asked, kept = _asked(request), []
+  for sentence in embedding.sentences(passage):
+    own = [w for w in sentence.split() if not asked.intersection(map(text.stem, text.words(w)))] if asked else None
+    rest = sentence if own is None else " ".join(own)
+    if any(text.is_content(word) for word in text.words(rest)):
+      kept.append(rest)
+  return kept or [""]
 
 
 def agreement(answer, reference, stock, request, common: float) -> tuple[float, float, float]:
@@ -194,11 +219,11 @@ def semantic_relevance(*, model: str = "all-MiniLM-L6-v2", without_reference: bo
   def score_batch(completions: Sequence[Completion], examples: Sequence[Example]) -> list[float | None]:
     meant = [not (without_reference and e.reference.text.strip()) for e in examples]
     requests = [_request(e.prompt) for e in examples]
-    texts = {p for c, r, own in zip(completions, requests, meant) if own for p in (c.answer, r)}
+    texts = {(p, "") for c, r, own in zip(completions, requests, meant) if own for p in (c.answer, r)}
     vectors = _vectors(embed, sorted(texts))
     scores: list[float | None] = []
     for completion, request, own in zip(completions, requests, meant):
-      near = (vectors[completion.answer] @ vectors[request].T).max(1) if own else None
+      near = (vectors[completion.answer, ""] @ vectors[request, ""].T).max(1) if own else None
       cosine = None if near is None else round(float(near.clip(0).mean()), 3)
       said = None if cosine is None else f"similarity {cosine:.3f} to the request."
       scores.append(None if cosine is None else Score(text.ramp(cosine, 0.1, 0.5), said))

@@ -227,6 +227,8 @@ def fluency(text: Text, list_items: bool = False) -> float:
   lift = sum(map(pairs.__contains__, adjacent)) - chance * len(adjacent)
   lift += _LIFT_OF_LANGUAGE * sum(known_share)
   evidence = len(adjacent) + 2 + sum(share > 0 for share in known_share)
+  if not list_items:  # words that stand alone show no order: prose of them is a list
+    evidence += sum(len(clause) for clause in text.clauses if len(clause) < 3)
   return ramp(lift / evidence, _LIFT_OF_NOISE, _LIFT_OF_LANGUAGE)
 
 
