@@ -125,8 +125,8 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
       num_generations=4,
       num_iterations=4,  # updates a batch
       beta=0.04,
-      epsilon=0.2,
-      epsilon_high=0.28,  # dapo alone
+      epsilon=None,  # how far the ratio may move; None: 0.2, and gspo's own 3e-4 / 4e-4
+      epsilon_high=None,  # its upper side, dapo alone; None: 0.28
   )
   config.train = dict(
       steps=625,  # batches of prompts; 625 x 16 = 10,000 prompts, each step num_iterations updates

@@ -1,157 +1,291 @@
-"""The GRPO step beside a bare Tunix script doing the same work, phase by phase, interleaved.
+r"""The GRPO step beside a bare Tunix script doing the same work: phase by phase, in turn, each in its process.
 
-  python -m reasoner.benchmark --rounds=10
+  python -m reasoner.benchmark --model=embedded --rounds=10
+  python -m reasoner.benchmark --model=gemma3_270m --rounds=3
 
-The bare side is Tunix as its examples wire it: an RLCluster with rollout, reference and actor on
-one mesh. Both sides hold the same embedded model and see the same prompts; rounds alternate, so a
-machine that drifts does so for both, and what counts is the ratio within a round.
+Every side holds the same weights and sees the same prompts, and no two compute at once: round by round
+one goes after the other, so a machine that drifts does so for all. What counts is the ratio of a
+round's steps; the last line is `step OURS BARE RATIO`, in seconds, medians. The bare side is Tunix as
+its examples wire it, an RLCluster with rollout, reference and actor on one mesh, under the default
+allocator.
 """
 
 import argparse
+import json
+import os
 import statistics
+import subprocess
+import sys
 import time
 
-import jax
-import numpy as np
-import optax
-from tunix.rl import common
-from tunix.rl import rl_cluster
-from tunix.rl.grpo import grpo_learner
-from tunix.rl.rollout import base_rollout
-
-from reasoner.models import embedded
-from reasoner.models import lora
-from reasoner.models import mesh as mesh_lib
-from reasoner.policy import algorithms
-from reasoner.policy import grpo
-
-PROMPTS, GENERATIONS, PROMPT_TOKENS, NEW_TOKENS, BETA = 14, 8, 64, 96, 0.02
-ROWS = PROMPTS * GENERATIONS
-TEXTS = [f"After school Nora picks up {i} shells, then {i + 3}. How many is that?" for i in range(10, 38)]
+PHASES = ("rollout", "reference", "update")
+TEXTS = [
+    f"<start_of_turn>user\nAfter school Nora picks up {i} shells, then {i + 3}. How many is that?<end_of_turn>\n"
+    "<start_of_turn>model\n"
+    for i in range(10, 38)
+]
+# Prompts, completions of each, tokens of either, weight of the KL term, rounds that are not counted.
+SIZES = {
+    "embedded": dict(prompts=14, generations=8, prompt_tokens=64, new_tokens=96, beta=0.02, warm_up=2),
+    "gemma3_270m": dict(prompts=2, generations=4, prompt_tokens=64, new_tokens=128, beta=0.04, warm_up=1),
+}
 
 
-def actor_and_base(mesh, seed: int = 0):
-  base = mesh_lib.place(embedded.build(embedded.VOCABULARY_SIZE, seed, mesh_lib.compute_dtype("float32")), mesh)
-  return lora.add_lora(base, rank=16, alpha=32.0, modules=tuple(lora.MODULES), seed=seed), base
+class Task:
+  """What all sides share: the model, its tokenizer, prompts and advantages."""
+
+  def __init__(self, model: str):
+    import numpy as np
+
+    from reasoner.models import mesh as mesh_lib
+
+    vars(self).update(SIZES[model])
+    self.model, self.rows = model, self.prompts * self.generations
+    self.mesh = mesh_lib.make_mesh(1, 1)
+    self.tokenizer = self._tokenizer()
+    self.texts = TEXTS[: self.prompts]
+    self.advantages = np.tile(np.linspace(-1, 1, self.generations, dtype=np.float32), self.prompts)
+
+  def _tokenizer(self):
+    from reasoner import models
+    from reasoner.models import embedded
+
+    if self.model != "embedded":
+      return models.get_source(self.model).load_tokenizer(())
+    words = [f"word{i} {chr(97 + i % 26)}{chr(97 + i // 26)}x" for i in range(676)]
+    return embedded.train_tokenizer([*TEXTS, *words], 256)
+
+  def actor_and_base(self):
+    from reasoner import models
+    from reasoner.models import embedded
+    from reasoner.models import lora
+    from reasoner.models import mesh as mesh_lib
+
+    dtype = mesh_lib.compute_dtype("auto")
+    if self.model == "embedded":
+      base = mesh_lib.place(embedded.build(embedded.VOCABULARY_SIZE, 0, dtype), self.mesh)
+    else:
+      base = models.get_source(self.model).load(self.mesh, dtype, 0)
+    return lora.add_lora(base, rank=16, alpha=32.0, modules=tuple(lora.MODULES), seed=0), base
 
 
 class Ours:
   """One step through reasoner.policy.grpo."""
 
-  def __init__(self, mesh, tokenizer, prompts: list[str]):
-    actor, base = actor_and_base(mesh)
+  def __init__(self, task: Task):
+    import optax
+
+    from reasoner.policy import algorithms
+    from reasoner.policy import grpo
+
+    actor, base = task.actor_and_base()
+    self._task = task
     self._policy = grpo.Policy(
-        actor, tokenizer, mesh, max_prompt_tokens=PROMPT_TOKENS, max_new_tokens=NEW_TOKENS, reference=base
+        actor, task.tokenizer, task.mesh, reference=base,
+        max_prompt_tokens=task.prompt_tokens, max_new_tokens=task.new_tokens,
     )
     algorithm = algorithms.Algorithm(
-        name="grpo", num_generations=GENERATIONS, num_iterations=1, beta=BETA, epsilon=0.2
+        name="grpo", num_generations=task.generations, num_iterations=1, beta=task.beta
     )
-    self._learner = grpo.Learner(self._policy, algorithm, optax.adamw(1e-3), temperature=1.0)
-    self._prompts = [[tokenizer.bos_id(), *tokenizer.encode(prompt)] for prompt in prompts]
+    self._learner = grpo.Learner(self._policy, algorithm, optax.adamw(1e-5), temperature=1.0)
+    self._prompts = [[task.tokenizer.bos_id(), *task.tokenizer.encode(text)] for text in task.texts]
+    self._sampling = grpo.Sampling(max_new_tokens=task.new_tokens, temperature=1.0)
 
-  def rollout(self, seed: int):
-    sampling = grpo.Sampling(max_new_tokens=NEW_TOKENS, temperature=1.0)
-    self._rollout = self._policy.generate(self._prompts, sampling, jax.random.key(seed))
+  def rollout(self, seed: int) -> int:
+    import jax
+
+    self._rollout = self._policy.generate(
+        self._prompts, self._sampling, jax.random.key(seed), self._task.generations
+    )
+    return int(self._rollout.lengths.sum())
 
   def reference(self):
+    import jax
+
     self._frozen = jax.block_until_ready(self._learner.reference(self._rollout))
 
-  def update(self, advantages: np.ndarray):
-    self._learner.update(self._rollout, advantages, np.ones(ROWS, bool), self._frozen)
+  def update(self):
+    import numpy as np
+
+    self._learner.update(self._rollout, self._task.advantages, np.ones(self._task.rows, bool), self._frozen)
 
 
 class Bare:
   """The same step through Tunix's RLCluster."""
 
-  def __init__(self, mesh, tokenizer, prompts: list[str]):
-    actor, base = actor_and_base(mesh)
-    self._tokenizer, self._prompts = tokenizer, prompts
+  def __init__(self, task: Task):
+    import optax
+    from tunix.rl import rl_cluster
+    from tunix.rl.grpo import grpo_learner
+    from tunix.rl.rollout import base_rollout
+
+    actor, base = task.actor_and_base()
+    self._task = task
+    self._prompts = [text for text in task.texts for _ in range(task.generations)]
     roles = (rl_cluster.Role.ACTOR, rl_cluster.Role.REFERENCE, rl_cluster.Role.ROLLOUT)
     self._rollout_config = base_rollout.RolloutConfig(
-        max_tokens_to_generate=NEW_TOKENS, max_prompt_length=PROMPT_TOKENS, temperature=1.0, top_p=1.0,
-        top_k=None, kv_cache_size=PROMPT_TOKENS + NEW_TOKENS, eos_tokens=list(tokenizer.eos_ids),
+        max_tokens_to_generate=task.new_tokens, max_prompt_length=task.prompt_tokens, temperature=1.0, top_p=1.0,
+        top_k=None, kv_cache_size=task.prompt_tokens + task.new_tokens, eos_tokens=list(task.tokenizer.eos_ids),
     )
     self._cluster = rl_cluster.RLCluster(
         actor=actor,
         reference=base,
-        tokenizer=tokenizer,
+        tokenizer=task.tokenizer,
         cluster_config=rl_cluster.ClusterConfig(
-            role_to_mesh=dict.fromkeys(roles, mesh),
+            role_to_mesh=dict.fromkeys(roles, task.mesh),
             rollout_config=self._rollout_config,
             training_config=rl_cluster.RLTrainingConfig(
-                actor_optimizer=optax.adamw(1e-3), eval_every_n_steps=10**9, max_steps=10**9
+                actor_optimizer=optax.adamw(1e-5), eval_every_n_steps=10**9, max_steps=10**9
             ),
         ),
     )
     config = grpo_learner.GRPOConfig(
-        num_generations=GENERATIONS, num_iterations=1, beta=BETA, epsilon=0.2, kl_loss_mode="low_var_kl"
+        num_generations=task.generations, num_iterations=1, beta=task.beta, epsilon=0.2, kl_loss_mode="low_var_kl"
     )
     grpo_learner.GRPOLearner(rl_cluster=self._cluster, algo_config=config, reward_fns=lambda **_: [])
 
-  def rollout(self, seed: int):
+  def rollout(self, seed: int) -> int:
+    import numpy as np
+
     self._rollout_config.seed = seed
     output = self._cluster.generate(self._prompts)
-    pad = self._tokenizer.pad_id()
-    self._completions = np.full((ROWS, NEW_TOKENS), pad, np.int32)
+    pad = self._task.tokenizer.pad_id()
+    self._completions = np.full((self._task.rows, self._task.new_tokens), pad, np.int32)
     for row, tokens in zip(self._completions, output.tokens):
       row[: len(tokens)] = tokens
     self._prompt_ids = np.asarray(output.left_padded_prompt_tokens)
+    return int((self._completions != pad).sum())
 
   def reference(self):
+    import jax
+
     self._logps = jax.block_until_ready(
         self._cluster.get_ref_per_token_logps(
             prompt_tokens=jax.numpy.asarray(self._prompt_ids),
             completion_tokens=jax.numpy.asarray(self._completions),
-            pad_id=self._tokenizer.pad_id(),
-            eos_id=self._tokenizer.eos_id(),
+            pad_id=self._task.tokenizer.pad_id(),
+            eos_id=self._task.tokenizer.eos_id(),
         )
     )
 
-  def update(self, advantages: np.ndarray):
-    pad = self._tokenizer.pad_id()
+  def update(self):
+    from flax import nnx
+    import jax
+    from tunix.rl.grpo import grpo_learner
+
+    pad = self._task.tokenizer.pad_id()
     example = grpo_learner.TrainExample(
         prompt_ids=jax.numpy.asarray(self._prompt_ids),
         prompt_mask=jax.numpy.asarray(self._prompt_ids != pad),
         completion_ids=jax.numpy.asarray(self._completions),
         completion_mask=jax.numpy.asarray(self._completions != pad),
-        advantages=jax.numpy.asarray(advantages),
+        advantages=jax.numpy.asarray(self._task.advantages),
         ref_per_token_logps=self._logps,
         old_per_token_logps=None,
     )
     self._cluster.update_actor([example], None)
-    state = common.nnx.state(self._cluster.actor_trainer.model, common.nnx.LoRAParam)
-    jax.block_until_ready(jax.tree.leaves(state))
+    jax.block_until_ready(jax.tree.leaves(nnx.state(self._cluster.actor_trainer.model, nnx.LoRAParam)))
+
+
+SIDES = {"ours": Ours, "tunix": Bare}
+
+
+def serve(side: str, model: str, keep_memory: bool) -> None:
+  """A side's process: for each line of its input, a seed, takes a step and answers with its times."""
+  if keep_memory:
+    from reasoner.run import memory
+
+    memory.keep_freed()
+  answers, sys.stdout = sys.stdout, sys.stderr  # Tunix prints
+  step = SIDES[side](Task(model))
+  for line in sys.stdin:
+    seconds, marks = {}, [time.perf_counter()]
+    tokens = step.rollout(int(line))
+    for phase in PHASES:
+      if phase != "rollout":
+        getattr(step, phase)()
+      marks.append(time.perf_counter())
+      seconds[phase] = marks[-1] - marks[-2]
+    answer = {"seconds": seconds, "tokens": tokens, "peak_gb": _peak_gb()}
+    print(json.dumps(answer), file=answers, flush=True)
+
+
+def _peak_gb() -> float:
+  from reasoner.run import environment
+
+  return environment.peak_memory_gb()
+
+
+def _start(side: str, arguments) -> subprocess.Popen:
+  command = [sys.executable, "-m", "reasoner.benchmark", f"--serve={side}", f"--model={arguments.model}"]
+  if side == "ours" and arguments.keep_memory:
+    command.append("--keep_memory")
+  return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
+
+
+def _step(process: subprocess.Popen, seed: int) -> dict:
+  process.stdin.write(f"{seed}\n")
+  process.stdin.flush()
+  line = process.stdout.readline()
+  if not line:
+    raise SystemExit(f"error: {' '.join(process.args[2:])} ended with status {process.wait()}.")
+  return json.loads(line)
+
+
+def measure(arguments) -> dict:
+  """Returns medians by side and phase, the ratio of the steps, and each side's peak memory."""
+  sides = tuple(SIDES)
+  processes = {side: _start(side, arguments) for side in sides}
+  rounds = {side: [] for side in sides}
+  try:
+    warm_up = SIZES[arguments.model]["warm_up"]
+    for number in range(warm_up + arguments.rounds):
+      for side in sides if number % 2 else sides[::-1]:
+        answer = _step(processes[side], number)
+        if number >= warm_up:
+          rounds[side].append(answer)
+        if not arguments.json:
+          times = "  ".join(f"{phase} {answer['seconds'][phase]:.3f}" for phase in PHASES)
+          counted = "" if number >= warm_up else " (not counted)"
+          print(f"round {number} {side:<6} {times}{counted}", flush=True)
+  finally:
+    for process in processes.values():
+      process.stdin.close()
+      process.wait()
+  result = {"model": arguments.model, "rounds": arguments.rounds, "keep_memory": arguments.keep_memory, "sides": {}}
+  for side in sides:
+    phases = {p: statistics.median(r["seconds"][p] for r in rounds[side]) for p in PHASES}
+    steps = [sum(r["seconds"].values()) for r in rounds[side]]
+    result["sides"][side] = phases | {
+        "step": statistics.median(steps),
+        "tokens": statistics.median(r["tokens"] for r in rounds[side]),
+        "peak_gb": max(r["peak_gb"] for r in rounds[side]),
+    }
+  pairs = zip(*([sum(r["seconds"].values()) for r in rounds[side]] for side in sides))
+  result["ratio"] = statistics.median(ours / theirs for ours, theirs in pairs)
+  return result
 
 
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-  parser.add_argument("--rounds", type=int, default=10, help="counted rounds, after two to warm up")
-  rounds = parser.parse_args().rounds
-  mesh = mesh_lib.make_mesh(1, 1)
-  from reasoner.data import prompts as prompts_lib
-
-  prompts = [prompts_lib.render(text) for text in TEXTS[:PROMPTS] for _ in range(GENERATIONS)]
-  vocabulary = [prompts_lib.render(text) for text in TEXTS] + [
-      f"word{i} {chr(97 + i % 26)}{chr(97 + i // 26)}x" for i in range(676)
-  ]
-  tokenizer = embedded.train_tokenizer(vocabulary, 256)
-  sides = {"reasoner": Ours(mesh, tokenizer, prompts), "bare Tunix": Bare(mesh, tokenizer, prompts)}
-  advantages = np.tile(np.linspace(-1, 1, GENERATIONS, dtype=np.float32), PROMPTS)
-  seconds: dict[tuple[str, str], list[float]] = {}
-  for number in range(rounds + 2):
-    order = list(sides) if number % 2 else list(sides)[::-1]
-    for phase, arguments in (("rollout", (number,)), ("reference", ()), ("update", (advantages,))):
-      for name in order:
-        start = time.perf_counter()
-        getattr(sides[name], phase)(*arguments)
-        if number >= 2:
-          seconds.setdefault((phase, name), []).append(time.perf_counter() - start)
-  print(f"{'phase':<12}{'reasoner, s':>14}{'bare Tunix, s':>16}{'ratio':>8}   (medians of {rounds} rounds)")
-  phases = ("rollout", "reference", "update")
-  for phase in phases:
-    ours, bare = seconds[phase, "reasoner"], seconds[phase, "bare Tunix"]
-    ratio = statistics.median(a / b for a, b in zip(ours, bare))
-    print(f"{phase:<12}{statistics.median(ours):>14.3f}{statistics.median(bare):>16.3f}{ratio:>8.2f}")
+  parser.add_argument("--model", choices=sorted(SIZES), default="embedded")
+  parser.add_argument("--rounds", type=int, default=10, help="counted rounds, after those that warm up")
+  parser.add_argument("--keep_memory", action="store_true", help="our side as config.train.keep_memory has it")
+  parser.add_argument("--json", action="store_true", help="one JSON object in place of the table")
+  parser.add_argument("--serve", choices=sorted(SIDES), help=argparse.SUPPRESS)
+  arguments = parser.parse_args()
+  if arguments.serve:
+    serve(arguments.serve, arguments.model, arguments.keep_memory)
+    return
+  result = measure(arguments)
+  if arguments.json:
+    print(json.dumps(result))
+    return
+  ours, theirs = result["sides"].values()
+  print(f"{'':<12}{'reasoner':>12}{'bare Tunix':>12}{'ratio':>8}   medians of {arguments.rounds} rounds")
+  for row in (*PHASES, "peak_gb", "tokens"):
+    print(f"{row:<12}{ours[row]:>12.3f}{theirs[row]:>12.3f}{ours[row] / theirs[row]:>8.2f}")
+  print(f"step {ours['step']:.3f} {theirs['step']:.3f} {result['ratio']:.3f}")
 
 
 if __name__ == "__main__":

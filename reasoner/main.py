@@ -14,6 +14,7 @@ from absl import flags
 from absl import logging
 
 from reasoner.run import assemble
+from reasoner.run import memory
 from reasoner.run.settings import Settings
 from rewards import recipes
 from rewards.errors import ConfigError
@@ -40,6 +41,8 @@ def main(argv: list[str]) -> None:
     if _DRY_RUN.value:
       print("\n".join(run.lines()))
       return
+    if run.settings.train.keep_memory and memory.keep_freed():
+      print("On a CPU: freed memory is kept for the next array; off by --config.train.keep_memory=False.")
     from reasoner import train  # JAX and Tunix: seconds, which a mistake in the config need not cost
 
     train.train(run)

@@ -310,7 +310,7 @@ def take_step(
   examples = [example for example in rows for _ in range(generations)]
   groups = [group for group in range(len(rows)) for _ in range(generations)]
   key = jax.random.fold_in(jax.random.key(run.settings.seed), step)
-  rollout = learner.policy.generate([render(example) for example in examples], draw, key)
+  rollout = learner.policy.generate([render(row) for row in rows], draw, key, generations)
   watch.lap("rollout")
 
   scores = service.submit(examples, rollout.texts, groups)  # while the device computes the rest

@@ -15,6 +15,7 @@ has to name it: `fill` writes it into a config before the command line is read, 
 from collections.abc import Collection, Mapping
 import dataclasses
 import math
+import types
 import typing
 from typing import Annotated, Any
 
@@ -99,6 +100,10 @@ def _check(path: str, value: Any, kind: Any, said: str | None = None) -> None:
   """Raises ConfigError unless `value` is of `kind`. said: how the sentence begins; by default path=value."""
   said = said or f"{path}={value!r}"
   accepted = ()
+  if types.NoneType in typing.get_args(kind):  # Optional
+    if value is None:
+      return
+    kind, _ = typing.get_args(kind)
   if typing.get_origin(kind) is Annotated:
     kind, *accepted = typing.get_args(kind)
   outer, inner = typing.get_origin(kind) or kind, typing.get_args(kind)

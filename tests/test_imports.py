@@ -51,6 +51,18 @@ def test_reasoner_imports_no_experiment_and_no_test(path):
   assert not {"experiments", "tests"} & set(imported(path, everywhere=True))
 
 
+@pytest.mark.parametrize("path", sources("reasoner"))
+def test_of_tunix_only_its_models_and_what_it_exports_are_used(path):
+  """What Tunix does not export moves from version to version; the benchmark's other side alone may follow it."""
+  if path.name == "benchmark.py":
+    return
+  for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+    names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+    names += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
+    for name in names:
+      assert not name.startswith("tunix.") or name.startswith("tunix.models"), f"{path} imports {name}"
+
+
 # From the floor up: a room imports its own floor's files of the same room, and the floors below.
 FLOORS = {
     "rewards": (

@@ -2,7 +2,7 @@
 
   rewards 1, 0, 0.2 and one that is not scored, as Dr. GRPO (r - mean) has them:
 
-  over_scored([1, 0, 0.2, nan], [1, 1, 1, 0], 4, drgrpo)  ->  [0.6, -0.4, -0.2, 0]
+  over_scored([1, 0, 0.2, nan], [1, 1, 1, 0], 4, centred)  ->  [0.6, -0.4, -0.2, 0]
 
 A completion that was not scored, through no fault of its own, leaves its group: it counts in neither
 mean nor deviation, and gets 0. Not here: why it was not scored, which is the scorer's to say.
@@ -16,6 +16,18 @@ import numpy as np
 SAME = 1e-9  # rewards nearer to each other than this are equal
 
 
+def centred(rewards: np.ndarray, num_generations: int) -> np.ndarray:
+  """Rewards less their group's mean, as Dr. GRPO has them: [m] -> [m]."""
+  groups = rewards.reshape(-1, num_generations)
+  return (groups - groups.mean(axis=1, keepdims=True)).reshape(-1)
+
+
+def normalised(rewards: np.ndarray, num_generations: int) -> np.ndarray:
+  """The same divided by their group's standard deviation (of k - 1), as GRPO has them: [m] -> [m]."""
+  deviation = rewards.reshape(-1, num_generations).std(axis=1, ddof=1)
+  return centred(rewards, num_generations) / (deviation.repeat(num_generations) + 1e-6)
+
+
 def over_scored(
     rewards: np.ndarray, scored: np.ndarray, generations: int, estimate: Callable[..., Any]
 ) -> np.ndarray:
@@ -25,7 +37,7 @@ def over_scored(
     rewards: [n] of n / generations groups, neighbours; whatever stands where `scored` is False.
     scored: [n] bool.
     generations: completions of a group.
-    estimate: Tunix's estimator, (rewards=[m], num_generations=k) -> [m].
+    estimate: (rewards=[m], num_generations=k) -> [m]: `centred`, `normalised`.
 
   A group of which fewer than two are scored gets zeros, and so does one whose rewards are all equal:
   their mean can differ from them by a rounding error, which dividing by a standard deviation of zero

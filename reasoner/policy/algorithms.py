@@ -3,7 +3,7 @@
 grpo (https://arxiv.org/abs/2402.03300), dr_grpo (https://arxiv.org/abs/2503.20783: no division by
 the standard deviation nor by the completion's length), dapo (https://arxiv.org/abs/2503.14476:
 clip-higher and a mean over tokens, without a KL term), gspo (https://arxiv.org/abs/2507.18071: one
-ratio a sequence). grpo.py maps them to Tunix. No JAX here, so that checks stay fast.
+ratio a sequence). Their losses are in losses.py. No JAX here, so that checks stay fast.
 """
 
 import dataclasses
@@ -18,6 +18,8 @@ from rewards.settings import Section
 from rewards.settings import WholeNumber
 
 NAMES = ("grpo", "dr_grpo", "dapo", "gspo")
+# How far a ratio may fall below and rise above 1. gspo's is a mean over a row, a thousandth as wide.
+CLIP_RANGES = {"grpo": (0.2, 0.2), "dr_grpo": (0.2, 0.2), "dapo": (0.2, 0.28), "gspo": (3e-4, 4e-4)}
 NORMALISES = ("grpo", "dapo", "gspo")  # divide a group's advantages by the deviation of its rewards
 
 
@@ -29,17 +31,29 @@ class Algorithm(Section, place="config.grpo"):
   num_generations: Annotated[int, Range(2)]  # completions a prompt (G)
   num_iterations: Count  # updates a batch (mu)
   beta: NotNegative  # weight of the KL term; 0 drops it and the reference with it
-  epsilon: NotNegative  # clip range of the ratio
-  epsilon_high: NotNegative = 0.28  # its upper side, dapo alone
+  epsilon: NotNegative | None = None  # clip range of the ratio; None: the algorithm's own, CLIP_RANGES
+  epsilon_high: NotNegative | None = None  # its upper side, dapo alone
 
   def __post_init__(self):
     super().__post_init__()
     if self.name == "dapo" and self.beta:
       raise ConfigError(f"config.grpo.beta={self.beta}: dapo has no KL term; expected 0.0.")
-    if self.name == "dapo" and self.epsilon_high < self.epsilon:
+    if self.name != "dapo" and self.epsilon_high is not None:
       raise ConfigError(
-          f"config.grpo.epsilon_high={self.epsilon_high}: expected at least epsilon ({self.epsilon})."
+          f"config.grpo.epsilon_high={self.epsilon_high}: {self.name} has one clip range, epsilon, for both "
+          "sides; expected None."
       )
+    low, high = self.clip_range
+    if high < low:
+      raise ConfigError(f"config.grpo.epsilon_high={high}: expected at least epsilon ({low}).")
+
+  @property
+  def clip_range(self) -> tuple[float, float]:
+    """How far the ratio may fall below and rise above 1: as set, else the algorithm's own."""
+    low, high = CLIP_RANGES[self.name]
+    if self.epsilon is not None:
+      low, high = self.epsilon, high if self.name == "dapo" else self.epsilon
+    return low, high if self.epsilon_high is None else self.epsilon_high
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

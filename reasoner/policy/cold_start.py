@@ -4,12 +4,12 @@ r"""The supervised cold start: a model is shown the output format before GRPO be
   for batch in batches(traces, tokenizer, batch_size=32, ...):
     loss = learner.update(batch)
 
-The training is Tunix's own trainer: all weights of a bare model, the LoRA weights alone of a
-model that has them. Not here: how rows become traces (data/traces.py), which rows are drawn
-(data/sampling.py) and where states are kept (run/checkpoints.py).
+Trained are all weights of a bare model, the LoRA weights alone of a model that has them. Not here:
+how rows become traces (data/traces.py), which rows are drawn (data/sampling.py) and where states are
+kept (run/checkpoints.py).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import dataclasses
 import functools
 from typing import Any
@@ -127,7 +127,7 @@ def _pack(
 
 
 class Learner:
-  """Tunix's trainer on the completions of traces: mean cross-entropy, EOS included.
+  """Supervised training on the completions of traces: mean cross-entropy, EOS included.
 
   AdamW with a linear warm-up and a cosine to zero. A model with LoRA parameters trains those alone.
 
@@ -137,44 +137,59 @@ class Learner:
   """
 
   def __init__(self, model, mesh, *, steps: int, learning_rate: float, warmup_fraction: float):
+    from flax import nnx
+    import jax
     import optax
-
-    from reasoner.policy import grpo
 
     warmup = max(1, round(warmup_fraction * steps))
     schedule = optax.warmup_cosine_decay_schedule(0.0, learning_rate, warmup, max(steps, warmup + 1))
     optimizer = optax.chain(
         optax.clip_by_global_norm(1.0), optax.adamw(schedule, b1=0.9, b2=0.99, weight_decay=0.01)
     )
-    self._mesh = mesh
-    self._trainer = grpo.make_trainer(model, optimizer)
-    self._trainer.with_loss_fn(_loss)
-    self._step: Callable[..., Any] | None = None
-
-  @property
-  def optimizer(self):
-    return self._trainer.optimizer
+    self._model, self._mesh = model, mesh
+    self._trained = nnx.LoRAParam if jax.tree.leaves(nnx.state(model, nnx.LoRAParam)) else nnx.Param
+    self.optimizer = nnx.Optimizer(model, optimizer, wrt=self._trained)
+    self._step = jax.jit(functools.partial(_step, self._trained))
 
   def update(self, batch: Mapping[str, np.ndarray]):
     """Takes one step on a batch of `batches` and returns its loss, a scalar still on the device."""
+    from flax import nnx
+
     from reasoner.policy import grpo
 
+    batch = {name: grpo.shard_rows(self._mesh, array) for name, array in batch.items()}
     with self._mesh:
-      if self._step is None:
-        self._step, _ = self._trainer.jit_train_and_eval_step(cache_nnx_graph=True)
-      loss, _, _ = self._step({name: grpo.shard_rows(self._mesh, array) for name, array in batch.items()})
+      model, optimizer = nnx.split(self._model, self._trained, ...), nnx.split(self.optimizer)
+      weights, state, loss = self._step(*model, *optimizer, batch)
+    nnx.update(self._model, weights)
+    nnx.update(self.optimizer, state)
     return loss
 
 
-def _loss(model, tokens, positions, segments, is_target):
+def _step(kind, graph, trained, frozen, optimizer_graph, optimizer_state, batch):
+  """Returns the trained weights and the optimizer's state after one step, and the loss before it."""
+  from flax import nnx
+  import jax
+
+  loss, gradient = jax.value_and_grad(lambda trained: _loss(graph, trained, frozen, **batch))(trained)
+  model, optimizer = nnx.merge(graph, trained, frozen), nnx.merge(optimizer_graph, optimizer_state)
+  optimizer.update(model, gradient)
+  return nnx.state(model, kind), nnx.state(optimizer), loss
+
+
+def _loss(graph, trained, frozen, tokens, positions, segments, is_target):
   """Mean cross-entropy over the targets of packed rows; see `batches`."""
   import jax.numpy as jnp
-  import optax
+
+  from reasoner.policy import forward
+  from reasoner.policy import log_probabilities
 
   length = tokens.shape[1]
   same_trace = segments[:, :, None] == segments[:, None, :]
   mask = same_trace & jnp.tril(jnp.ones((length, length), bool))
-  logits, _ = model(tokens, positions, None, mask)
-  losses = optax.softmax_cross_entropy_with_integer_labels(logits[:, :-1], tokens[:, 1:])
+  model = forward.merge(graph, trained, frozen)
+  hidden, _ = model(tokens, positions, None, mask)
+  table = forward.table_of(model)
+  logps, _ = log_probabilities.log_probabilities(hidden[:, :-1], table, tokens[:, 1:], 1.0)
   weights = is_target[:, 1:]
-  return jnp.sum(losses * weights) / jnp.sum(weights)
+  return -jnp.sum(logps * weights) / jnp.sum(weights)

@@ -1,25 +1,24 @@
-"""The seam to Tunix: rollout, log-probabilities and the policy update, free of its traps.
+"""The policy and its learner: rollout, log-probabilities and update as train.py calls them.
 
-Tunix supplies the Gemma 3 model, the sampler, the trainer's jitted update, the loss and the
-advantage estimators, all by name. Its learner loop is not used: the order of a step is train.py's
-story, because resuming inside that loop skips data at num_iterations > 1
-(https://github.com/google/tunix/issues/2290). What is done differently here, and why:
+Tunix supplies the Gemma 3 model and qwix its adapters; the two programs are ours (rollout.py, and
+update.py over log_probabilities.py and losses.py). What they do differently from Tunix's, and why:
 
   * every step samples with its own key: Tunix's default seed repeats the same draws each call;
   * the end-of-turn token stays in the trained completion, so that stopping gets a gradient;
-  * the KL estimator is `low_var_kl`: the default's expected on-policy gradient is zero;
+  * the KL estimator is Schulman's k3: the expected on-policy gradient of Tunix's default is zero;
   * old log-probabilities are taken at the sampling temperature, as the new ones are: otherwise
     the ratio at num_iterations > 1 is wrong from the first update;
   * actor and reference share the base weights, and rollouts are sharded over the mesh's fsdp axis
-    (Tunix replicates them), with prompts and completions padded to fixed lengths: one compilation.
+    (Tunix replicates them), with prompts and completions padded to fixed lengths: one compilation;
+  * a step's order is train.py's story, because resuming inside Tunix's loop skips data at
+    num_iterations > 1 (https://github.com/google/tunix/issues/2290).
 
 Not here: which prompts, what they are paid, when to save.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 import dataclasses
 import functools
-from typing import Any
 
 from flax import nnx
 import jax
@@ -27,30 +26,16 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec
 import numpy as np
 import optax
-from tunix.generate import sampler as sampler_lib
-from tunix.rl import common
-from tunix.rl import function_registry
-from tunix.rl import trainer as trainer_lib
-from tunix.rl.grpo import dapo_learner
-from tunix.rl.grpo import drgrpo_learner
-from tunix.rl.grpo import grpo_learner
-from tunix.sft import metrics_logger
-from tunix.sft import peft_trainer
 
 from reasoner.policy import advantages as advantages_lib
 from reasoner.policy import algorithms
+from reasoner.policy import forward
+from reasoner.policy import log_probabilities
+from reasoner.policy import losses
+from reasoner.policy import rollout as rollout_lib
+from reasoner.policy import update as update_lib
 
-KL_ESTIMATOR = "low_var_kl"  # Schulman's k3: unbiased, low variance, and it has a gradient
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Sampling:
-  """How completions are drawn. Greedy decoding is `temperature=0`."""
-
-  max_new_tokens: int
-  temperature: float = 0.0
-  top_p: float = 1.0
-  top_k: int | None = None
+Sampling = rollout_lib.Sampling
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,52 +44,17 @@ class Rollout:
 
   prompt_ids: [n, max_prompt_tokens] int32, padded on the left. completion_ids:
   [n, max_new_tokens] int32, padded on the right, with the end token where the model stopped by
-  itself. lengths: [n] tokens including the end token. truncated: [n] bool, ran out of tokens.
-  texts: n strings without the end token.
+  itself. log_probabilities: [n, max_new_tokens] float32, of each token as it was drawn. lengths: [n]
+  tokens including the end token. truncated: [n] bool, ran out of tokens. texts: n strings without
+  the end token.
   """
 
   prompt_ids: np.ndarray
   completion_ids: np.ndarray
+  log_probabilities: np.ndarray
   lengths: np.ndarray
   truncated: np.ndarray
   texts: list[str]
-
-
-class _Sampler(sampler_lib.Sampler):
-  """Tunix's sampler over token ids, sharded over the batch, keeping the end token."""
-
-  def sample(self, prompt_ids: np.ndarray, sampling: Sampling, key: jax.Array, mesh) -> np.ndarray:
-    """Returns [n, max_new_tokens] int32 tokens; whatever follows an end token is noise."""
-    greedy = sampling.temperature == 0.0
-    state = self.init_sample_state(
-        jax.numpy.asarray(prompt_ids),
-        include_logits=False,
-        total_sampling_steps=prompt_ids.shape[1] + sampling.max_new_tokens,
-        # A sampled pad would be read as padding by the loss. Top-k needs no such rule when greedy.
-        forbidden_token_ids=(self.tokenizer.pad_id(),),
-        temperature=sampling.temperature,
-        top_p=None if greedy else sampling.top_p,  # greedy with a top_p samples nothing
-        top_k=None if greedy else sampling.top_k,
-        seed=key,
-        beam_size=None,
-    )
-    state = jax.tree.map(functools.partial(_shard_batch, mesh, len(prompt_ids)), state)
-    state = self._compiled_prefill_fn(self._flattened_transformer_state, state, None, echo=False)
-    state = self._compiled_decode_fn(self._flattened_transformer_state, state)
-    return np.asarray(jax.device_get(state.token_buffer))[:, prompt_ids.shape[1] :]
-
-
-def shard_rows(mesh, array: Any) -> jax.Array:
-  """Places an array of rows over the mesh's fsdp axis."""
-  return _shard_batch(mesh, len(array), array)
-
-
-def _shard_batch(mesh, batch: int, leaf: Any):
-  """Places arrays of leading size `batch` over the fsdp axis and all else everywhere."""
-  if not hasattr(leaf, "shape"):
-    return leaf
-  batched = leaf.ndim > 0 and leaf.shape[0] == batch
-  return jax.device_put(leaf, NamedSharding(mesh, PartitionSpec("fsdp") if batched else PartitionSpec()))
 
 
 class Policy:
@@ -127,32 +77,39 @@ class Policy:
     self.mesh = mesh
     self.tokenizer = tokenizer
     self.max_prompt_tokens = max_prompt_tokens
+    self.max_new_tokens = max_new_tokens
     graph, state = nnx.split(reference or actor)
     self._reference = graph, jax.tree.map(lambda array: array, state)
-    config = actor.config
-    cache = sampler_lib.CacheConfig(
-        cache_size=max_prompt_tokens + max_new_tokens,
-        num_layers=config.num_layers,
-        num_kv_heads=config.num_kv_heads,
-        head_dim=config.head_dim,
-    )
-    with self.mesh:
-      self._sampler = _Sampler(actor, tokenizer, cache)
-    self._sampler.eos_ids = jax.numpy.array(tokenizer.eos_ids)
 
-  def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling, key: jax.Array) -> Rollout:
-    """Returns one completion for each prompt of token ids (BOS included)."""
+  def generate(
+      self, prompts: Sequence[Sequence[int]], sampling: Sampling, key: jax.Array, num_generations: int = 1
+  ) -> Rollout:
+    """Returns `num_generations` completions for each prompt of token ids (BOS included).
+
+    The weights are the actor's as they are at this call.
+    """
     prompt_ids = self._pad_prompts(prompts)
+    spare = -len(prompts) % self.mesh.shape["fsdp"]  # prompts are read by whole devices
+    pad = self.tokenizer.pad_id()
     with self.mesh:
-      tokens = self._sampler.sample(prompt_ids, sampling, key, self.mesh)
-    ended = np.isin(tokens, self.tokenizer.eos_ids)
-    truncated = ~ended.any(axis=1)
-    stops = np.where(truncated, tokens.shape[1], ended.argmax(axis=1))
-    lengths = stops + ~truncated
-    kept = np.arange(tokens.shape[1]) < lengths[:, None]
+      output = rollout_lib.generate(
+          *nnx.split(self.actor),
+          self.shard(np.concatenate([prompt_ids, prompt_ids[:1].repeat(spare, axis=0)])),
+          key,
+          count=len(prompts),
+          generations=num_generations,
+          sampling=sampling,
+          pad_id=pad,
+          eos_ids=tuple(self.tokenizer.eos_ids),
+      )
+    tokens, log_probs = map(np.asarray, jax.device_get((output["tokens"], output["log_probabilities"])))
+    lengths = (tokens != pad).sum(axis=1)  # pads are never drawn: the first ends the row
+    truncated = ~np.isin(tokens, self.tokenizer.eos_ids).any(axis=1)
+    stops = lengths - ~truncated
     return Rollout(
-        prompt_ids=prompt_ids,
-        completion_ids=np.where(kept, tokens, self.tokenizer.pad_id()).astype(np.int32),
+        prompt_ids=prompt_ids.repeat(num_generations, axis=0),
+        completion_ids=tokens,
+        log_probabilities=log_probs,
         lengths=lengths,
         truncated=truncated,
         texts=[self.tokenizer.decode(row[:stop].tolist()) for row, stop in zip(tokens, stops)],
@@ -175,17 +132,14 @@ class Policy:
     return self._log_probabilities(nnx.split(self.actor), rollout, temperature, parts)
 
   def _log_probabilities(self, model, rollout: Rollout, temperature: float, parts: int) -> jax.Array:
-    graph, state = model
     with self.mesh:
       outputs = [
-          common.compute_per_token_logps(
-              graph,
-              state,
-              prompt_tokens=self.shard(prompt_ids),
-              completion_tokens=self.shard(completion_ids),
-              pad_id=self.tokenizer.pad_id(),
-              eos_id=self.tokenizer.eos_id(),
+          _of_completions(
+              *model,
+              self.shard(prompt_ids),
+              self.shard(completion_ids),
               temperature=temperature,
+              pad_id=self.tokenizer.pad_id(),
           )
           for prompt_ids, completion_ids in zip(
               np.split(rollout.prompt_ids, parts), np.split(rollout.completion_ids, parts)
@@ -193,9 +147,22 @@ class Policy:
       ]
       return outputs[0] if parts == 1 else jax.numpy.concatenate(outputs)
 
-  def shard(self, array: np.ndarray) -> jax.Array:
+  def shard(self, array) -> jax.Array:
     """Places an array of rows over the fsdp axis."""
     return shard_rows(self.mesh, array)
+
+
+@functools.partial(jax.jit, static_argnames=("temperature", "pad_id"))
+def _of_completions(graph, state, prompt_ids, completion_ids, *, temperature: float, pad_id: int) -> jax.Array:
+  model = forward.merge(graph, state)
+  return log_probabilities.of_completions(
+      model, prompt_ids, completion_ids, temperature=temperature, pad_id=pad_id
+  )[0]
+
+
+def shard_rows(mesh, array, axis: int = 0) -> jax.Array:
+  """Places an array over the mesh's fsdp axis, by its rows, which are on the given axis."""
+  return jax.device_put(array, NamedSharding(mesh, PartitionSpec(*[None] * axis, "fsdp")))
 
 
 class Learner:
@@ -206,8 +173,8 @@ class Learner:
     algorithm: its name and hyperparameters.
     optimizer: an optax transformation; one update is one call of it.
     temperature: of the rollouts, which the log-probabilities must share.
-    micro_batches: parts in which gradients are computed and added up; dapo's mean over tokens is
-      then taken within each part.
+    micro_batches: parts in which gradients are computed and added up; memory, not the result, depends
+      on them.
   """
 
   def __init__(
@@ -223,28 +190,8 @@ class Learner:
     self.algorithm = algorithm
     self.temperature = temperature
     self.micro_batches = micro_batches
-    self._config = _tunix_config(algorithm)
-    self._config.temperature = temperature
-    self._trainer = make_trainer(policy.actor, optimizer, micro_batches)
-    loss = function_registry.get_policy_loss_fn(self._config.policy_loss_fn)
-
-    def loss_fn(model, example):
-      tokenizer = policy.tokenizer
-      return loss(
-          model,
-          example,
-          algo_config=self._config,
-          pad_id=tokenizer.pad_id(),
-          eos_id=tokenizer.eos_id(),
-      )
-
-    self._trainer.with_loss_fn(loss_fn, has_aux=True)
-    self._trainer.with_gen_model_input_fn(lambda example: {"example": example})
-    self._step: Callable[..., Any] | None = None
-
-  @property
-  def optimizer(self) -> nnx.Optimizer:
-    return self._trainer.optimizer
+    with policy.mesh:
+      self.optimizer = nnx.Optimizer(policy.actor, optimizer, wrt=nnx.LoRAParam)
 
   def advantages(self, rewards: np.ndarray, scored: np.ndarray | None = None) -> np.ndarray:
     """Returns [n] float32 advantages of [n] rewards, group by group; see advantages.over_scored.
@@ -253,7 +200,8 @@ class Learner:
       rewards: [n], those of a prompt adjacent.
       scored: [n] bool; completions that were not leave their group. None: all were.
     """
-    estimate = function_registry.get_advantage_estimator(self._config.advantage_estimator)
+    normalise = self.algorithm.name in algorithms.NORMALISES
+    estimate = advantages_lib.normalised if normalise else advantages_lib.centred
     scored = np.ones(len(rewards), bool) if scored is None else scored
     return advantages_lib.over_scored(rewards, scored, self.algorithm.num_generations, estimate)
 
@@ -272,6 +220,9 @@ class Learner:
   def update(self, rollout: Rollout, advantages: np.ndarray, trained: np.ndarray, frozen) -> dict[str, float]:
     """Applies `num_iterations` updates on one rollout and returns the metrics of the last.
 
+    `sampler_gap` is the first's: the mean over tokens of how far the log-probability that a token was
+    drawn with lies from the policy's own, before the policy moves. Top-p and top-k open it.
+
     Args:
       rollout: as drawn from the policy before this call.
       advantages: [n] float32.
@@ -280,73 +231,42 @@ class Learner:
     """
     policy = self.policy
     mask = (np.arange(rollout.completion_ids.shape[1]) < rollout.lengths[:, None]) & trained[:, None]
-    example = common.TrainExample(
-        prompt_ids=policy.shard(rollout.prompt_ids),
-        prompt_mask=policy.shard(rollout.prompt_ids != policy.tokenizer.pad_id()),
-        completion_ids=policy.shard(rollout.completion_ids),
-        completion_mask=policy.shard(mask),
-        advantages=policy.shard(np.asarray(advantages, np.float32)),
-        ref_per_token_logps=frozen[0],
-        old_per_token_logps=frozen[1],
+    parts = update_lib.Parts(
+        prompt_ids=self._divide(rollout.prompt_ids),
+        completion_ids=self._divide(rollout.completion_ids),
+        sampled=self._divide(rollout.log_probabilities),
+        batch=losses.Batch(
+            advantages=self._divide(np.asarray(advantages, np.float32)),
+            mask=self._divide(mask),
+            reference=self._divide(frozen[0]),
+            old=self._divide(frozen[1]),
+            rows=np.float32(max(1, mask.any(axis=1).sum())),
+            tokens=np.float32(max(1, mask.sum())),
+        ),
     )
-    parts = [example]
-    if self.micro_batches > 1:
-      size = len(mask) // self.micro_batches
-      slices = [slice(i * size, (i + 1) * size) for i in range(self.micro_batches)]
-      parts = [jax.tree.map(lambda a, s=s: policy.shard(a[s]), example) for s in slices]
-    with policy.mesh:
-      if self._step is None:
-        self._step, _ = self._trainer.jit_train_and_eval_step(cache_nnx_graph=True)
-      for _ in range(self.algorithm.num_iterations):
-        outputs = [self._step(part) for part in parts]
-    outputs = jax.device_get(outputs)
-    loss, aux, gradient_norm = jax.tree.map(lambda *values: sum(values) / len(values), *outputs)
-    return {
-        "loss": float(loss),
-        "kl": float(aux["kl"]),
-        "clip_fraction": float(aux["pg_clipfrac"]),
-        "entropy": float(aux["entropy"]),
-        "gradient_norm": float(gradient_norm),
-        "ratio_max": float(max(own["is_ratio/max"] for _, own, _ in outputs)),
-    }
+    measured = []
+    for _ in range(self.algorithm.num_iterations):
+      graph, lora, base = nnx.split(policy.actor, nnx.LoRAParam, ...)
+      with policy.mesh:
+        lora, state, metrics = update_lib.update(
+            graph,
+            lora,
+            base,
+            *nnx.split(self.optimizer),
+            parts,
+            algorithm=self.algorithm,
+            temperature=self.temperature,
+            pad_id=policy.tokenizer.pad_id(),
+        )
+      nnx.update(policy.actor, lora)
+      nnx.update(self.optimizer, state)
+      measured.append(metrics)
+    first, last = jax.device_get((measured[0], measured[-1]))
+    return {name: float(value) for name, value in (last | {"sampler_gap": first["sampler_gap"]}).items()}
 
-
-def make_trainer(model, optimizer: optax.GradientTransformation, micro_batches: int = 1):
-  """Returns Tunix's trainer without its checkpoints, logging and progress bar."""
-  config = peft_trainer.TrainingConfig(
-      eval_every_n_steps=1,  # required, and unused: evaluation is evaluate.py's
-      gradient_accumulation_steps=micro_batches if micro_batches > 1 else None,
-  )
-  return trainer_lib.Trainer(
-      model,
-      optimizer,
-      config,
-      custom_checkpoint_metadata_fn=dict,
-      metrics_logger=metrics_logger.MetricsLogger(None),
-  )
-
-
-def _tunix_config(algorithm: algorithms.Algorithm) -> grpo_learner.GRPOConfig:
-  common_settings = dict(
-      num_generations=algorithm.num_generations,
-      num_iterations=algorithm.num_iterations,
-      epsilon=algorithm.epsilon,
-      kl_loss_mode=KL_ESTIMATOR,
-  )
-  match algorithm.name:
-    case "grpo":
-      return grpo_learner.GRPOConfig(beta=algorithm.beta, **common_settings)
-    case "gspo":
-      return grpo_learner.GRPOConfig(beta=algorithm.beta, loss_algo="gspo-token", **common_settings)
-    case "dr_grpo":
-      return drgrpo_learner.DrGRPOConfig(beta=algorithm.beta, **common_settings)
-    case "dapo":
-      # Its dynamic sampling is not implemented in Tunix and its length penalty counts characters.
-      return dapo_learner.DAPOConfig(
-          epsilon_high=algorithm.epsilon_high,
-          dynamic_sampling=False,
-          overlong_buffer=None,
-          **common_settings,
-      )
-    case _:
-      raise ValueError(f"algorithm {algorithm.name!r}")
+  def _divide(self, array):
+    """[n, ...] -> [micro_batches, n / micro_batches, ...], rows over the devices; None stays None."""
+    if array is None:
+      return None
+    array = array.reshape(self.micro_batches, -1, *array.shape[1:])
+    return shard_rows(self.policy.mesh, array, axis=1)

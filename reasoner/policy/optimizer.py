@@ -31,6 +31,7 @@ class Training(Section, place="config.train"):
   checkpoint_every: Count  # steps
   checkpoints_kept: Count  # the newest
   samples_every: Count  # steps; one completion a domain is kept of them
+  keep_memory: bool = True  # on a CPU: freed memory serves the next array, see run/memory.py
 
 
 def learning_rate(settings: Training, updates: int) -> "optax.Schedule":

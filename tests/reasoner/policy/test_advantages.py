@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
+from reasoner.policy.advantages import centred
+from reasoner.policy.advantages import normalised
 from reasoner.policy.advantages import over_scored
 
 ALL = [True] * 4
 
 
-def centred(rewards, num_generations):
-  groups = rewards.reshape(-1, num_generations)
-  return (groups - groups.mean(axis=1, keepdims=True)).reshape(-1)
+@pytest.mark.parametrize("ours, theirs", [(centred, "drgrpo"), (normalised, "grpo")])
+def test_the_estimators_are_tunix_s_own(ours, theirs):
+  from tunix.rl import function_registry
 
-
-def normalised(rewards, num_generations):
-  groups = rewards.reshape(-1, num_generations)
-  deviation = groups.std(axis=1, ddof=1, keepdims=True)
-  return ((groups - groups.mean(axis=1, keepdims=True)) / (deviation + 1e-6)).reshape(-1)
+  rewards = np.random.default_rng(0).random(24)
+  expected = function_registry.get_advantage_estimator(theirs)(rewards=rewards, num_generations=4)
+  np.testing.assert_allclose(ours(rewards, 4), expected, rtol=1e-9)
 
 
 def test_a_group_scored_whole_is_the_estimators():

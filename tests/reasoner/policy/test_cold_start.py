@@ -95,7 +95,7 @@ def test_a_packed_trace_is_learned_as_if_it_stood_alone(mesh):
   model = small_model(mesh)
   together, = batches(traces, batch_size=2, steps=1)
   assert together["tokens"].shape[0] == 1
-  jitted = nnx.jit(cold_start._loss)
+  jitted = nnx.jit(lambda model, **batch: cold_start._loss(*nnx.split(model, nnx.Param, ...), **batch))
   loss = lambda batch: float(jitted(model, **{name: jnp.asarray(array) for name, array in batch.items()}))
   alone = [(loss(b), b["is_target"].sum()) for t in traces for b in batches([t], batch_size=1, steps=1)]
   mean = sum(value * count for value, count in alone) / sum(count for _, count in alone)

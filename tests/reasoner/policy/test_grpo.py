@@ -22,8 +22,7 @@ DRAW = grpo.Sampling(max_new_tokens=10, temperature=0.7, top_p=0.95, top_k=20)
 
 
 def rollout_of(policy, step=0):
-  prompts = [prompt for prompt in PROMPTS for _ in range(GENERATIONS)]
-  return policy.generate(prompts, DRAW, jax.random.fold_in(jax.random.key(0), step))
+  return policy.generate(PROMPTS, DRAW, jax.random.fold_in(jax.random.key(0), step), GENERATIONS)
 
 
 def learner_of(policy, name="grpo", *, learning_rate=0.05, micro_batches=1, **changes):
@@ -207,3 +206,35 @@ def test_a_step_runs_on_eight_devices_as_fsdp_times_tp():
   )
   assert done.returncode == 0, done.stderr[-3000:]
   assert "devices 8" in done.stdout
+
+
+def test_a_rollout_after_an_update_comes_from_the_updated_weights(policy):
+  before = rollout_of(policy)
+  step(policy, learner_of(policy, beta=0.0, learning_rate=50.0), before, ADVANTAGES)
+  plain = policy.generate(PROMPTS, grpo.Sampling(max_new_tokens=10, temperature=0.7), jax.random.key(0), GENERATIONS)
+  own = np.asarray(policy.log_probabilities(plain, 0.7))
+  kept = plain.completion_ids != 0
+  stale = np.asarray(policy.reference_log_probabilities(plain, 0.7))
+  # The sampler never draws the pad, so its log-probabilities lie above the policy's by a little.
+  assert np.abs(own - plain.log_probabilities)[kept].mean() < 0.1
+  assert np.abs(stale - plain.log_probabilities)[kept].mean() > 0.5
+
+
+def test_the_sampler_gap_is_nothing_by_temperature_alone_and_is_opened_by_top_p(policy):
+  plain = policy.generate(PROMPTS, grpo.Sampling(max_new_tokens=10, temperature=0.7), jax.random.key(0), GENERATIONS)
+  learner = learner_of(policy)
+  assert step(policy, learner, plain, ADVANTAGES)["sampler_gap"] < 0.1  # the pad that is never drawn
+  cut = policy.generate(
+      PROMPTS, grpo.Sampling(max_new_tokens=10, temperature=0.7, top_p=0.5), jax.random.key(0), GENERATIONS
+  )
+  # Half of the probability or more is kept: each token's is up to log 2 = 0.69 too high.
+  assert 0.15 < step(policy, learner, cut, ADVANTAGES)["sampler_gap"] < 0.8
+
+
+def test_the_gradient_norm_is_that_of_the_sum_whatever_the_division(policy):
+  rollout = rollout_of(policy)
+  norms = [
+      step(policy, learner_of(policy, learning_rate=0.0, micro_batches=parts), rollout, ADVANTAGES)["gradient_norm"]
+      for parts in (1, 4)
+  ]
+  assert norms[0] == pytest.approx(norms[1], rel=1e-4)
