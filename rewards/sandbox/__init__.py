@@ -48,7 +48,7 @@ from typing import Any
 
 from rewards.errors import ConfigError
 from rewards.errors import Exhausted
-from rewards.sandbox import remote
+from rewards.sandbox import frames
 from rewards.sandbox import testing
 
 CPU_SECONDS = 8  # the slowest gold program of MBPP takes 5 on a slow core
@@ -194,8 +194,8 @@ class Sandbox:
       for _ in range(2):
         self._start()
         try:
-          remote.write_frame(self._process.stdin.fileno(), data)
-          reply = remote.read_frame(self._process.stdout.fileno(), timeout_seconds=_REPLY_SECONDS)
+          frames.write_frame(self._process.stdin.fileno(), data)
+          reply = frames.read_frame(self._process.stdout.fileno(), timeout_seconds=_REPLY_SECONDS)
         except BrokenPipeError:
           reply = None
         except BaseException:  # an interrupt leaves half a message behind: start afresh
@@ -216,7 +216,7 @@ class Sandbox:
     if self._process and self._process.poll() is None:
       return
     self.close()
-    # Packages without their __init__: the supervisor imports four modules and not all that
+    # Packages without their __init__: the supervisor imports five modules and not all that
     # `import rewards` brings, since each makes its forks dearer.
     code = ("import sys, types\n"
             "for name in ('rewards', 'rewards.sandbox'):\n"
@@ -238,7 +238,7 @@ class Sandbox:
       )
     except OSError as error:
       raise SandboxError(f"the sandbox did not start under {sys.executable}: {error}.") from None
-    greeting = remote.read_frame(self._process.stdout.fileno(), timeout_seconds=_START_SECONDS)
+    greeting = frames.read_frame(self._process.stdout.fileno(), timeout_seconds=_START_SECONDS)
     if greeting is None:
       self._abandon()
       raise SandboxError(f"the sandbox did not start under {sys.executable}; see what it printed")

@@ -22,59 +22,13 @@ import datetime
 import decimal
 import fractions
 import json
-import os
 import re
-import select
-import struct
-import time
 import types
 from typing import Any
 
+from rewards.sandbox import frames
+
 MESSAGE_BYTES = 16 << 20
-
-
-def write_frame(descriptor: int, data: bytes) -> None:
-  """Writes one message to a pipe or socket: its length, then the bytes."""
-  view = memoryview(struct.pack(">I", len(data)) + data)
-  while view:
-    view = view[os.write(descriptor, view):]
-
-
-def read_frame(
-    descriptor: int, most: int = 1 << 30, timeout_seconds: float | None = None
-) -> bytes | None:
-  """Returns the next message; None at the end of the stream, or after a time.
-
-  Raises:
-    ValueError: it says that it is longer than `most` bytes.
-  """
-  deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-  head = _read_bytes(descriptor, 4, deadline)
-  if head is None:
-    return None
-  size = struct.unpack(">I", head)[0]
-  if size > most:
-    raise ValueError(f"a message of {size} bytes, and at most {most} are read")
-  return _read_bytes(descriptor, size, deadline)
-
-
-def _read_bytes(descriptor: int, size: int, deadline: float | None) -> bytes | None:
-  parts = []
-  while size:
-    if deadline is not None:
-      poll = select.poll()
-      poll.register(descriptor, select.POLLIN)
-      if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-        return None
-    try:
-      part = os.read(descriptor, min(size, 1 << 20))
-    except ConnectionError:
-      return None
-    if not part:
-      return None
-    parts.append(part)
-    size -= len(part)
-  return b"".join(parts)
 
 
 class Unsupported(Exception):
@@ -208,7 +162,7 @@ class Peer:
     if len(data) > MESSAGE_BYTES:
       raise Unsupported(f"more than {MESSAGE_BYTES} bytes")
     try:
-      write_frame(self._stream, data)
+      frames.write_frame(self._stream, data)
     except ConnectionError:
       self._lose("it ended")
 
@@ -217,7 +171,7 @@ class Peer:
     if self.gone:
       raise Gone(self.gone)
     try:
-      data = read_frame(self._stream, MESSAGE_BYTES)
+      data = frames.read_frame(self._stream, MESSAGE_BYTES)
       message = None if data is None else json.loads(data)
     except (ValueError, RecursionError):
       self._lose("it wrote into its connection")

@@ -4,7 +4,7 @@
 
 A request {"program": [...], "tests": [...], ...} comes in over standard input, the fields of a
 sandbox.Report go out over standard output. sandbox.py draws the picture and says what it is good
-for; isolation.py takes rights away, remote.py carries values, testing.py runs the tests.
+for; isolation.py takes rights away, frames.py and remote.py carry values, testing.py runs the tests.
 
 Everything here runs in a fresh interpreter with one thread and few modules, so that a fork is cheap
 and safe. The fork server is forked off before the first request is read: neither it nor any program
@@ -28,6 +28,7 @@ import types
 from typing import Any
 
 from rewards.sandbox import isolation
+from rewards.sandbox import frames
 from rewards.sandbox import remote
 from rewards.sandbox import testing
 
@@ -61,13 +62,13 @@ def supervise(without: Sequence[str]) -> None:
   if not keeper:
     _keep(far_end, without)
   far_end.close()
-  remote.write_frame(replies, _receive(control))
+  frames.write_frame(replies, _receive(control))
   court = _Court(control, keeper, requests)
-  while (request := remote.read_frame(requests)) is not None:
+  while (request := frames.read_frame(requests)) is not None:
     reply = court.try_program(json.loads(request))
     if reply is None:
       break
-    remote.write_frame(replies, json.dumps(reply).encode())
+    frames.write_frame(replies, json.dumps(reply).encode())
   control.close()  # the fork server reads the end, and the keeper ends with it
   os.waitpid(keeper, 0)
   court.close()
@@ -90,7 +91,7 @@ def _keep_only(stream: socket.socket) -> socket.socket:
 
 
 def _receive(control: socket.socket) -> bytes:
-  data = remote.read_frame(control.fileno())
+  data = frames.read_frame(control.fileno())
   if data is None:
     raise EOFError("the other end of the sandbox is gone")
   return data
@@ -109,7 +110,7 @@ class _Judge:
 
   def begin(self, request: bytes, stream: socket.socket) -> None:
     socket.send_fds(self.control, [b"!"], [stream.fileno()])
-    remote.write_frame(self.control.fileno(), request)
+    frames.write_frame(self.control.fileno(), request)
     self.programs += 1
 
   def end(self) -> int:
@@ -137,7 +138,7 @@ class _Court:
     ours, theirs = socket.socketpair()
     with ours, theirs:
       socket.send_fds(self._control, [head], [theirs.fileno()])
-      remote.write_frame(self._control.fileno(), readings)
+      frames.write_frame(self._control.fileno(), readings)
       judge.begin(json.dumps(request).encode(), ours)
     verdict, stopped = self._wait(judge)
     status = 0
@@ -164,7 +165,7 @@ class _Court:
       if self._client in events:
         return None, None
       if events:
-        verdict = remote.read_frame(judge.control.fileno())
+        verdict = frames.read_frame(judge.control.fileno())
         return verdict and json.loads(verdict), ""
       if idle.tick() > SLEEP_SECONDS:
         return None, f"it slept for {SLEEP_SECONDS} s"
@@ -280,7 +281,7 @@ def _serve_forks(control: socket.socket, active: set[str], without: Sequence[str
   if "files" not in active:
     isolation.enter_nowhere()
   active |= isolation.available(without)
-  remote.write_frame(control.fileno(), json.dumps(sorted(active)).encode())
+  frames.write_frame(control.fileno(), json.dumps(sorted(active)).encode())
   with contextlib.suppress(EOFError):  # the supervisor is gone
     while True:
       head, streams, _, _ = socket.recv_fds(control, 8, 1)
@@ -299,7 +300,7 @@ def _serve_forks(control: socket.socket, active: set[str], without: Sequence[str
         isolation.wipe_scratch()
       if not stop:
         break
-      remote.write_frame(control.fileno(), json.dumps(end).encode())
+      frames.write_frame(control.fileno(), json.dumps(end).encode())
   os._exit(0)
 
 
@@ -384,6 +385,6 @@ def _serve_verdicts(control: socket.socket) -> None:
       tests, setup, solution = request["tests"], request["setup"], request["solution"]
       verdict = testing.verdict(streams[0], tuple(tests), setup, solution)
       os.close(streams[0])
-      remote.write_frame(control.fileno(), json.dumps(verdict).encode())
+      frames.write_frame(control.fileno(), json.dumps(verdict).encode())
   finally:
     os._exit(0)
