@@ -80,7 +80,7 @@ def train(run: assemble.Run) -> None:
     )
     try_rewards(corpus, service)
     sample = [example for domain in sorted(corpus.train) for example in corpus.train[domain][::10]]
-    tokenizer = run.model.load_tokenizer(traces_lib.vocabulary_texts(sample))
+    tokenizer = run.model.load_tokenizer(traces_lib.vocabulary_texts(sample, run.plan))
     fitter = prompts.Fitter(tokenizer=tokenizer, max_tokens=settings.rollout.max_prompt_tokens)
     corpus = fitter.drop_too_long(corpus)
     schedule = run.schedule(corpus)
@@ -198,6 +198,7 @@ def supervise(run: assemble.Run, model, corpus: data.Corpus, tokenizer, mesh, cl
         max_prompt_tokens=rollout.max_prompt_tokens,
         max_completion_tokens=rollout.max_new_tokens,
         writers=run.flaws and run.flaws.writers(examples, seed),
+        plan=run.plan,
     )
     if len(traces) < len(examples):
       print(f"{len(examples) - len(traces)} of {len(examples)} traces do not fit config.rollout and are left out.")

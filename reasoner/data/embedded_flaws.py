@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 import dataclasses
 import random
 
+from reasoner.data import plans
 from reasoner.data import traces
 from rewards import format as output_format
 from rewards.schema import Example
@@ -27,6 +28,22 @@ from rewards.settings import Section
 from rewards.settings import Share
 
 NO_ANSWER = "I am not sure."
+
+# What follows the restated task where a row of the corpus has no rationale. These are the same in every
+# trace of a domain, which suits a model of half a million weights; larger ones get plans.plan.
+_REASONING = {
+    "coding": "I write this as Python code.",
+    "science": "I compare this with every choice.",
+    "creative_writing": "I begin with a scene, let something happen, and end on a feeling that stays.",
+    "creative_ideation": "Each idea should be easy to do and new.",
+    "summarization": "I keep who did what and leave out the details.",
+}
+_ANY_REASONING = "I answer this in a few clear words."
+
+
+def restated(example: Example, own_words: str) -> str:
+  """Returns the task's first sentence and how such a task is done: a traces.Plan."""
+  return f"{plans.restated(own_words or example.prompt)} {_REASONING.get(example.domain, _ANY_REASONING)}"
 
 
 def _answer_never_closed(reasoning: str, answer: str) -> str:

@@ -182,7 +182,7 @@ class Loader(RowReader):
     self._seed = seed
     self._examples: dict[tuple[str, str], list[Example]] = {}
     self._origins: dict[str, Origin] = {}
-    self._evaluated: set[bytes] = set()  # texts and prompts, as `_key` makes them
+    self._evaluated: set[bytes] = set()  # texts and prompts, as `key` makes them
     self._prompts: dict[str, set[bytes]] = {}  # by role
 
   def add_evaluation(self, source: Source, role: str, files: Sequence[File]) -> None:
@@ -214,13 +214,13 @@ class Loader(RowReader):
         if example is None:
           continue
         candidate = _Chosen(rank, number, origin, example)
-        copy = held.get(_key(example.prompt)) if source.limit else None
+        copy = held.get(key(example.prompt)) if source.limit else None
         if copy and copy.rank < rank:  # of two copies, the one that the limit would keep longer
           chosen.remove(copy)
           heapq.heapify(chosen)
           self._forget(copy, held, "duplicate")
         if self._is_new(origin, example, text):
-          held[_key(example.prompt)] = candidate
+          held[key(example.prompt)] = candidate
           heapq.heappush(chosen, candidate)
           if source.limit and len(chosen) > source.limit:
             self._forget(heapq.heappop(chosen), held, "beyond the limit")
@@ -228,9 +228,9 @@ class Loader(RowReader):
       self._keep(candidate.origin, candidate.example)
 
   def _forget(self, displaced: "_Chosen", held: dict[bytes, "_Chosen"], reason: str) -> None:
-    key = _key(displaced.example.prompt)
-    self._prompts[TRAIN].discard(key)
-    del held[key], self._origins[displaced.example.uid]
+    prompt = key(displaced.example.prompt)
+    self._prompts[TRAIN].discard(prompt)
+    del held[prompt], self._origins[displaced.example.uid]
     self.count(displaced.origin, reason)
 
   def read_pools(self, paths: Sequence[str]) -> list[tuple[str, str, pool.PoolRow]]:
@@ -401,7 +401,7 @@ def _normal(text: str) -> str:
 
 def keys(example: Example, text: str) -> tuple[bytes, bytes]:
   """Returns what its prompt and the row's own words are recognised by, in any copy."""
-  return _key(example.prompt), _key(text)
+  return key(example.prompt), key(text)
 
 
 def is_held_out(uid: str) -> bool:
@@ -409,7 +409,8 @@ def is_held_out(uid: str) -> bool:
   return fraction(uid) < HELD_OUT_FRACTION
 
 
-def _key(text: str) -> bytes:
+def key(text: str) -> bytes:
+  """Returns what a text is recognised by, whatever its case, spacing and quotes."""
   return hashlib.blake2b(_normal(text).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 

@@ -4,9 +4,8 @@
         completion="<reasoning>Count on from 27: ...</reasoning>\n<answer>30</answer>")
 
 A trace is one rendered prompt and one completion made from the row itself: the data set's own
-rationale where it has one (`extra["rationale"]`), else a sentence or two that fit the domain, and
-the reference as the answer. Nothing is distilled from another model. Which rows become traces is
-not decided here.
+rationale where it has one (`extra["rationale"]`, which rationales.py may have joined), else what
+plans.py makes of it, and the reference as the answer. Which rows become traces is not decided here.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,12 +13,14 @@ import dataclasses
 import os
 import re
 
+from reasoner.data import plans
 from reasoner.data import prompts
 from rewards import format as output_format
 from rewards.schema import Example
 from rewards.schema import Text
 
 Writer = Callable[[str, str], str]  # (reasoning, answer) -> completion
+Plan = Callable[[Example, str], str]  # (example, its own words) -> reasoning where it has no rationale
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,7 @@ def build_traces(
     max_prompt_tokens: int,
     max_completion_tokens: int,
     writers: Sequence[Writer] | None = None,
+    plan: Plan = plans.plan,
 ) -> list[Trace]:
   """Returns one trace for each example, in order; a pure function of its arguments.
 
@@ -50,6 +52,7 @@ def build_traces(
     max_prompt_tokens: as in GRPO: prompts are shortened in the same way.
     max_completion_tokens: room for the completion and its end token.
     writers: who writes each trace; None writes all of them in the right format.
+    plan: what rows without a rationale reason.
   """
   own = own_words(examples)
   fitter = prompts.Fitter(tokenizer=tokenizer, max_tokens=max_prompt_tokens)
@@ -58,7 +61,7 @@ def build_traces(
     if not example.reference.text:
       continue
     completion = _fitting(
-        reasoning_for(example, own[example.uid]),
+        reasoning_for(example, own[example.uid], plan),
         example.reference.text,
         writers[number] if writers else output_format.render,
         tokenizer,
@@ -71,11 +74,11 @@ def build_traces(
   return traces
 
 
-def vocabulary_texts(examples: Sequence[Example]) -> Iterator[str]:
+def vocabulary_texts(examples: Sequence[Example], plan: Plan = plans.plan) -> Iterator[str]:
   """Yields what a vocabulary of its own is learned from: prompts, reasoning and answers."""
   own = own_words(examples)
   for example in examples:
-    yield from (example.prompt, reasoning_for(example, own[example.uid]), example.reference.text)
+    yield from (example.prompt, reasoning_for(example, own[example.uid], plan), example.reference.text)
 
 
 def own_words(examples: Sequence[Example]) -> dict[str, str]:
@@ -91,32 +94,13 @@ def own_words(examples: Sequence[Example]) -> dict[str, str]:
   return own
 
 
-# What follows the restated task where a data set has no rationale.
-_REASONING = {
-    "math": "I write down what is given and calculate step by step.",
-    "coding": "I write this as Python code.",
-    "science": "I compare this with every choice.",
-    "logic": "I recall what is known about this.",
-    "creative_writing": "I begin with a scene, let something happen, and end on a feeling that stays.",
-    "creative_ideation": "Each idea should be easy to do and new.",
-    "summarization": "I keep who did what and leave out the details.",
-}
-_ANY_REASONING = "I answer this in a few clear words."
-_RESTATED_WORDS = 24
-
-
-def reasoning_for(example: Example, own_words: str | None = None) -> str:
-  """Returns the row's own rationale, else the task's first sentence and how such a task is done.
+def reasoning_for(example: Example, own_words: str, plan: Plan = plans.plan) -> str:
+  """Returns the row's own rationale, else a plan.
 
   Args:
-    own_words: the prompt without what all prompts of its data set share; None takes all of it.
+    own_words: the prompt without what all prompts of its data set share.
   """
-  rationale = str(example.extra.get("rationale") or "").strip()
-  if rationale:
-    return rationale
-  sentence = re.match(r".*?([.!?](?=\s)|$)", (own_words or example.prompt).strip(), re.DOTALL)[0]
-  restated = " ".join(sentence.split()[:_RESTATED_WORDS])
-  return f"{restated} {_REASONING.get(example.domain, _ANY_REASONING)}"
+  return str(example.extra.get("rationale") or "").strip() or plan(example, own_words)
 
 
 def _fitting(

@@ -35,6 +35,7 @@ class ColdStart(Section, place="config.cold_start"):
   learning_rate: NotNegative  # AdamW: linear warm-up, then a cosine to 0
   warmup_fraction: Share  # of the steps
   checkpoint_every: Count  # steps
+  rationales: tuple[str, ...] = ()  # files of {id or uid or prompt, rationale}, joined to training rows
 
 
 def batches(

@@ -18,8 +18,11 @@ from reasoner import data
 from reasoner import models
 from reasoner.data import embedded
 from reasoner.data import embedded_flaws
+from reasoner.data import plans
+from reasoner.data import rationales
 from reasoner.data import sampling
 from reasoner.data import sources
+from reasoner.data import traces
 from reasoner.run.settings import Settings
 from rewards import registry
 from rewards import scorer
@@ -36,6 +39,7 @@ class Run:
 
   config: the plain nested dict that was asked for, as it is saved and hashed. domains: what each
   pays. data_root: the folder that rows are read from; None for the hub. flaws: those of the traces.
+  plan: what traces of rows without a rationale reason.
   warnings: for a person to read.
   """
 
@@ -48,12 +52,13 @@ class Run:
   model: models.ModelSource
   data_root: str | None
   flaws: embedded_flaws.Flaws | None
+  plan: traces.Plan
   warnings: Sequence[str]
 
   def load_rows(self, quarantine_path: pathlib.Path) -> data.Corpus:
     """Reads all rows, those of training and of evaluation."""
     section = self.settings.data
-    return data.load(
+    corpus = data.load(
         section.sources,
         domains=tuple(self.domains),
         truths=[name for name, rewards in self.domains.items() if rewards.correctness],
@@ -64,6 +69,7 @@ class Run:
         quarantine_path=quarantine_path,
         seed=self.settings.seed,
     )
+    return rationales.join(corpus, self.settings.cold_start.rationales)
 
   def schedule(self, corpus: data.Corpus) -> sampling.Schedule:
     """Returns which rows each step of GRPO draws."""
@@ -141,6 +147,7 @@ def assemble(config: Any, defaults: Any, workdir: pathlib.Path) -> Run:
       model=source,
       data_root=rows.data_root,
       flaws=embedded_flaws.CORPORA.get(settings.data.root),
+      plan=embedded_flaws.restated if settings.data.root in embedded_flaws.CORPORA else plans.plan,
       warnings=[*_warnings(domains), *notes],
   )
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from reasoner.data import dataset as datasets_
+from reasoner.data import plans
 from reasoner.data.corpus import TRAIN
 from reasoner.data.curation import contamination
 from reasoner.data.curation.selection import Tally
@@ -113,6 +114,21 @@ def lines(figures: Mapping[str, Any]) -> list[str]:
     )]  # fmt: skip
   else:
     said[-1] += " None was found."
+  said += ["", "## What a cold start reasons", ""]
+  said.append(
+      "Rows with a rationale show that; `config.cold_start.rationales` joins others. The rest reasons in a few "
+      "words of its own row:"
+  )
+  said += ["", *table(
+      ("domain", "data set", "rows", "with a rationale", "the others' is made of"),
+      [
+          (
+              r["domain"], r["dataset"], f"{r['rows']:,}", f"{r['reasoned']:,}",
+              plans.MADE_OF.get(r["domain"], plans.MADE_OF_OTHERS) if r["reasoned"] < r["rows"] else "",
+          )
+          for r in figures["reasoning"]
+      ],
+  )]  # fmt: skip
   said += ["", "## Licences", "", *_licences(sources)]
   said += ["", "## How often each domain is drawn (DISCO)", ""]
   said += table(

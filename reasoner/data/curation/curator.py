@@ -325,6 +325,10 @@ def _figures(request: Request, corpus: Corpus, selector, jobs, masked: Counter) 
       "tokens_of": request.count_tokens.name,
       "sources": sources,
       "contamination": shared,
+      "reasoning": [
+          {"domain": domain, "dataset": dataset, "rows": len(tally.tokens), "reasoned": tally.reasoned}
+          for (domain, dataset), tally in sorted(selector.tallies.items())
+      ],
       "masked": [
           {"role": TRAIN, "dataset": dataset, "kind": kind, "rows": rows}
           for (_, dataset), tally in sorted(selector.tallies.items())

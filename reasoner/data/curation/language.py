@@ -38,8 +38,8 @@ _FUNCTION_WORDS = {
     "pl": "w i na z do się nie jest że to o jak po co ale od za przez być przy jego jej czy ile tego był była",
 }
 _BY_LANGUAGE = {name: frozenset(text.split()) for name, text in _FUNCTION_WORDS.items()}
-_ENGLISH = _BY_LANGUAGE.pop("en")
-_OTHERS = {name: found - _ENGLISH for name, found in _BY_LANGUAGE.items()}
+ENGLISH = _BY_LANGUAGE.pop("en")
+_OTHERS = {name: found - ENGLISH for name, found in _BY_LANGUAGE.items()}
 _ALL_OTHERS = frozenset().union(*_OTHERS.values())
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 _READ_WORDS = 400  # the start of a long text tells
@@ -54,7 +54,7 @@ def is_english(text: str) -> bool:
   found = words.words(text[: 8 * _READ_WORDS])
   if len(found) < LEAST_WORDS:
     return True
-  english = sum(word in _ENGLISH for word in found)
+  english = sum(word in ENGLISH for word in found)
   if sum(word in _ALL_OTHERS for word in found) <= english:
     return True
   most = max(sum(word in own for word in found) for own in _OTHERS.values())

@@ -68,7 +68,7 @@ class Job:
 class Screened:
   """The rows that passed, in order, but for their text, which lies beside it in Parquet.
 
-  ranks, tokens ([rows, 2]: prompt and answer), signatures: arrays by row; keys: as loading.keys
+  ranks, tokens ([rows, 2]: prompt and answer), reasoned (has a rationale), signatures: arrays by row; keys: as loading.keys
   makes them; answers: the short truth, "" where there is none. counts: dropped rows by reason.
   inside, outside: rows whose rank is in and above the job's band. dropped: a record of each row that
   was dropped here. masked: kinds of personal data by number of rows. flagged: (rank, texts) of the
@@ -81,6 +81,7 @@ class Screened:
   answers: list[str]
   ranks: np.ndarray
   tokens: np.ndarray
+  reasoned: np.ndarray
   signatures: np.ndarray
   counts: Counter
   quarantine: dict[str, dict[str, Any]]
@@ -199,6 +200,7 @@ def screen(job: Job, screener: Screener, folder: pathlib.Path) -> None:
       answers=[answer_of(example) for _, example, _, _ in clean],
       ranks=np.array([rank for rank, *_ in clean], np.float64),
       tokens=np.array([tokens for *_, tokens in clean], np.int32).reshape(-1, 2),
+      reasoned=np.array([bool(example.extra.get("rationale")) for _, example, _, _ in clean], bool),
       signatures=duplicates.signatures([example.prompt for _, example, _, _ in clean])
       if curation.near_duplicates < 1
       else np.zeros((len(clean), 0), np.uint32),

@@ -37,7 +37,7 @@ class Tally:
 
   rows: screened. masked: rows with personal data, by kind. contaminated: rows that share an n-gram with
   an evaluation row; same_task: those of them that are nearly that row; flagged: (rank, texts) of them.
-  tokens: [2] int32 for each kept row: of its prompt and its answer.
+  tokens: [2] int32 for each kept row: of its prompt and its answer. reasoned: those with a rationale.
   """
 
   rows: int = 0
@@ -46,6 +46,7 @@ class Tally:
   same_task: int = 0
   flagged: list[tuple[float, tuple[str, ...]]] = dataclasses.field(default_factory=list)
   tokens: list[np.ndarray] = dataclasses.field(default_factory=list)
+  reasoned: int = 0
 
 
 class Selector:
@@ -160,7 +161,9 @@ class Selector:
       return False
     self.kept[job.name][place] = True
     self._loader.count(origin, KEPT)
-    self.tallies[origin.domain, origin.dataset].tokens.append(screened.tokens[place])
+    tally = self.tallies[origin.domain, origin.dataset]
+    tally.tokens.append(screened.tokens[place])
+    tally.reasoned += bool(screened.reasoned[place])
     return True
 
   def table(self, job: Job):

@@ -1,5 +1,7 @@
 """Traces: what rows look like as completions to imitate."""
 
+from reasoner.data import embedded_flaws
+from reasoner.data import plans
 from reasoner.data import traces as traces_lib
 from rewards import format as output_format
 from rewards.schema import Example
@@ -48,10 +50,11 @@ def story(number, opening="When"):
   )
 
 
-def build(examples, writers=None, max_completion_tokens=400):
+def build(examples, writers=None, max_completion_tokens=400, plan=embedded_flaws.restated):
   return traces_lib.build_traces(
-      examples, Tokenizer(), max_prompt_tokens=600, max_completion_tokens=max_completion_tokens, writers=writers
-  )
+      examples, Tokenizer(), max_prompt_tokens=600, max_completion_tokens=max_completion_tokens,
+      writers=writers, plan=plan,
+  )  # fmt: skip
 
 
 def test_without_careless_writers_every_trace_has_the_right_format_and_the_right_answer():
@@ -67,6 +70,11 @@ def test_where_a_row_has_no_rationale_the_task_s_first_sentence_is_restated():
   first = build([story(1, "When"), story(2, "Once")])[0]
   reasoning = output_format.parse(first.completion).reasoning
   assert reasoning.startswith("When a baker finds key 1. I begin with a scene")
+
+
+def test_a_real_row_without_a_rationale_reasons_in_a_few_words_of_its_own():
+  first = build([story(1, "When"), story(2, "Once")], plan=plans.plan)[0]
+  assert output_format.parse(first.completion).reasoning == "sang, baker, wept, well."
 
 
 def test_a_domain_never_seen_gets_a_trace_too():
