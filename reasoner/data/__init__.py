@@ -12,5 +12,6 @@ How much of a domain is drawn, and when, is not decided here but in sampling.py.
 
 from reasoner.data.corpus import Corpus
 from reasoner.data.gold import check_gold
+from reasoner.data.gold import try_rewards
 from reasoner.data.loading import load
 from reasoner.data.sources import check

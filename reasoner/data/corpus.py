@@ -7,8 +7,10 @@ Nothing is read or decided here.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 import dataclasses
+import hashlib
+import random
 from typing import NamedTuple
 
 from rewards.errors import ConfigError
@@ -16,6 +18,7 @@ from rewards.schema import Example
 
 TRAIN, EVALUATION = "train", "evaluation"
 KEPT = "kept"
+HELD_OUT = "held_out"  # the name of the evaluation rows among all that is evaluated on
 
 
 class Origin(NamedTuple):
@@ -42,6 +45,30 @@ class Corpus:
   counts: Mapping[Origin, Mapping[str, int]]
   origins: Mapping[str, Origin]
   notes: tuple[str, ...] = ()
+
+  def drawn(self, pairs: Iterable[tuple[str, int]]) -> list[Example]:
+    """Returns the training examples of (domain, row) pairs, as sampling.Schedule draws them."""
+    return [self.train[domain][row] for domain, row in pairs]
+
+  def sets(self, rows_a_domain: int) -> dict[str, list[Example]]:
+    """Returns what to evaluate on, by the name of the set: the same sample under every seed."""
+
+    def sample(examples):
+      return random.Random("evaluation").sample(list(examples), min(rows_a_domain, len(examples)))
+
+    sets = {HELD_OUT: self.evaluation, **self.evaluation_sets}
+    return {name: [e for d in sorted(rows) for e in sample(rows[d])] for name, rows in sets.items()}
+
+  def fingerprints(self) -> dict[str, str]:
+    """Returns a hash of each domain's rows, those of training and of evaluation."""
+    hashes = {}
+    for domain in sorted(self.train):
+      digest = hashlib.sha256()
+      for example in (*self.train[domain], *self.evaluation[domain]):
+        row = example.uid, example.prompt, example.reference, sorted(example.extra.items())
+        digest.update(repr(row).encode("utf-8", "backslashreplace"))
+      hashes[domain] = digest.hexdigest()
+    return hashes
 
   def table(self) -> list[str]:
     """Returns lines to print: rows read and kept by domain, data set and split, and why not."""

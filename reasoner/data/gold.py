@@ -123,6 +123,16 @@ class Verdicts:
     return refused
 
 
+def try_rewards(corpus: Corpus, scorer: Scorer) -> None:
+  """Scores a row of every domain, so that a reward's own bug shows before any weight is loaded.
+
+  Raises:
+    ComponentError: what the reward raised, with its place.
+  """
+  rows = [examples[0] for _, examples in sorted(corpus.train.items())]
+  scorer.score(rows, [render("A first thought.", row.reference.text or "A first answer.") for row in rows])
+
+
 def _correctness(rewards: DomainRewards) -> Component | None:
   return next((c for c in rewards.components.values() if c.spec.kind == "correctness"), None)
 

@@ -139,7 +139,7 @@ class Schedule:
         self.counts, steps * prompts_per_step, alpha=alpha, weights=weights, max_repeats=max_repeats
     )
     self._seed = seed
-    self._prompts_per_step = prompts_per_step
+    self._steps, self._prompts_per_step = steps, prompts_per_step
     draws = []
     for domain, quota in self.quotas.items():
       offset = random.Random(f"{seed}/offset/{domain}").random()
@@ -150,6 +150,10 @@ class Schedule:
     """Returns the (domain, row) pairs that `step`, counted from 0, draws."""
     first = step * self._prompts_per_step
     return [(d, self._row(d, k)) for d, k in self._draws[first : first + self._prompts_per_step]]
+
+  def pairs(self) -> list[tuple[str, int]]:
+    """Returns what all steps draw, in order."""
+    return [pair for step in range(self._steps) for pair in self.rows(step)]
 
   def drawn(self, steps: Iterable[int]) -> set[str]:
     """Returns the domains that these steps draw from."""

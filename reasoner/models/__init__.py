@@ -44,15 +44,21 @@ class Model(Section, place="config.model"):
   mesh: MeshShape
   lora: Lora
 
+  def source(self) -> "ModelSource":
+    """Returns what `name` stands for. Raises ConfigError where there is no such source."""
+    return get_source(self.name, **({"path": self.path} if self.path else {}))
+
 
 class ModelSource(Protocol):
   """Weights and tokenizer of one base model.
 
   Attributes:
     from_nothing: the weights are drawn, not read, and all of them need training before LoRA.
+    hub_name: what the base is called on the Hugging Face hub; "" where it is not there.
   """
 
   from_nothing: bool
+  hub_name: str
 
   def check(self) -> None:
     """Raises ConfigError, naming the cure, where packages or files are missing.

@@ -49,6 +49,7 @@ class Embedded:
   """The source `config.model.name = "embedded"`."""
 
   from_nothing = True
+  hub_name = ""
 
   def check(self) -> None:
     """Nothing can be missing."""

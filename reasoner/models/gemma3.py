@@ -108,6 +108,8 @@ class _Gemma3:
 class Gemma3_270M(_Gemma3):  # pylint: disable=invalid-name
   """Gemma 3 270M, base, from the packages of the extra [gemma270m]."""
 
+  hub_name = "google/gemma-3-270m"  # with four to six bits a weight here
+
   def _converted(self) -> Path:
     return cache_directory() / f"gemma-3-270m-{GGUF_SHA256[:8]}-{GGUF_CONVERSION}"
 
@@ -155,6 +157,8 @@ class Gemma3_270M(_Gemma3):  # pylint: disable=invalid-name
 
 class Gemma3_1B(_Gemma3):  # pylint: disable=invalid-name
   """Gemma 3 1B, instruction-tuned, from the Hugging Face hub."""
+
+  hub_name = HUB_1B
 
   def _at_hand(self) -> Path | None:
     downloaded = self._downloaded()

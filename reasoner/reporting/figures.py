@@ -7,11 +7,11 @@ drawn from numbers, and the names in it are escaped by matplotlib and charts.svg
 from collections.abc import Callable, Mapping, Sequence
 import itertools
 import math
-import pathlib
 
 import markupsafe
 
 from reasoner.reporting import charts
+from reasoner.run.workdir import Workdir
 
 BARS_NOTE = "pale: before GRPO, full: after · thin line: 95 % interval · dotted: best constant answer"
 SHARES_NOTE = "pale: natural share, full: DISCO share"
@@ -86,13 +86,13 @@ def phases(run) -> markupsafe.Markup:
   return _svg(charts.panel(_stack(run, run.phases)), "seconds by phase and step")
 
 
-def write_pictures(run, directory: pathlib.Path) -> None:
+def write_pictures(run, workdir: Workdir) -> None:
   """Writes the PNGs for which there are numbers."""
   domains = run.domains
   if run.evaluated:
     painters = _bars(run, "format", "Valid format"), _bars(run, "accuracy", "Accuracy")
     figure = charts.draw(1, 2, (9.2, _height(domains) + 0.25), *painters, note=BARS_NOTE)
-    charts.png(figure, directory / "results.png")
+    charts.png(figure, workdir.picture("results"))
   if run.metrics and domains:
     columns = min(4, len(domains))
     rows = math.ceil(len(domains) / columns)
@@ -101,10 +101,10 @@ def write_pictures(run, directory: pathlib.Path) -> None:
       note += " · dotted: reward under the default weights"
     painters = [_learning(run, domain, domain) for domain in domains]
     figure = charts.draw(rows, columns, (2.4 * columns, 1.75 * rows + 0.2), *painters, note=note)
-    charts.png(figure, directory / "curves.png")
+    charts.png(figure, workdir.picture("curves"))
   if run.disco:
     figure = charts.draw(1, 1, (5.6, _height(domains) + 0.2), _disco(run), note=SHARES_NOTE)
-    charts.png(figure, directory / "disco.png")
+    charts.png(figure, workdir.picture("disco"))
 
 
 def _svg(figure, label: str) -> markupsafe.Markup:

@@ -14,6 +14,7 @@ import pathlib
 import numpy as np
 
 from reasoner.run import files
+from reasoner.run.workdir import Workdir
 from rewards.format import FAILURES
 from rewards.format import parse
 from rewards.schema import Completion
@@ -101,6 +102,21 @@ def self_consistency(breakdowns: Sequence[RewardBreakdown], group_size: int) -> 
   return [_known_mean([b.correct for b in group]) for group in groups]
 
 
+def of_groups(advantages: np.ndarray, scored: np.ndarray, factors: Sequence[float]) -> dict[str, float]:
+  """Returns what became of a step's groups.
+
+  Args:
+    advantages, scored: [n] of all completions. factors: [groups], by which rewards were multiplied.
+  """
+  shape = len(factors), -1
+  flat = ~advantages.reshape(shape).any(axis=1) & scored.reshape(shape).any(axis=1)
+  return {
+      "groups/zero_advantage_fraction": float(flat.mean()),
+      "groups/not_scored_fraction": float(1 - scored.mean()),
+      "groups/reward_factor": float(np.mean(factors)),
+  }
+
+
 class Log:
   """Appends one line a step to `metrics.jsonl` and to TensorBoard.
 
@@ -113,9 +129,10 @@ class Log:
   def __init__(self, directory: pathlib.Path, start: int):
     import tensorboardX
 
-    self._path = directory / "metrics.jsonl"
+    workdir = Workdir(directory)
+    self._path = workdir.metrics
     files.keep_steps(self._path, below=start)
-    self._board = tensorboardX.SummaryWriter(str(directory / "tensorboard"), purge_step=start)
+    self._board = tensorboardX.SummaryWriter(str(workdir.tensorboard), purge_step=start)
 
   def write(self, step: int, metrics: Mapping[str, float]) -> None:
     files.append_line(self._path, {"step": step, **metrics})

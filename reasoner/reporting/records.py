@@ -10,16 +10,41 @@ import math
 import re
 from typing import Any
 
+from reasoner.data.corpus import HELD_OUT
 from rewards import format as output_format
 from rewards.measures import text as text_lib
+from rewards.schema import Example
+from rewards.schema import RewardBreakdown
 
-HELD_OUT = "held_out"
 _IN_SUMMARY = ("format", "accuracy", "accuracy_given_format", "n_valid", "reward", "style")
 
 
 def as_record(breakdown) -> dict[str, Any]:
   """Returns a breakdown's record with the total under the recipe's own weights beside the paid one."""
   return breakdown.as_record() | {"default_total": breakdown.default_total}
+
+
+def samples(
+    examples: Sequence[Example],
+    texts: Sequence[str],
+    breakdowns: Sequence[RewardBreakdown],
+    advantages: Sequence[float],
+) -> list[dict[str, Any]]:
+  """Returns the first completion of each domain, with what it was paid."""
+  first: dict[str, int] = {}
+  for i, example in enumerate(examples):
+    first.setdefault(example.domain, i)
+  return [
+      {
+          "domain": domain,
+          "uid": examples[i].uid,
+          "prompt": examples[i].prompt,
+          "completion": texts[i],
+          "advantage": float(advantages[i]),
+          **as_record(breakdowns[i]),
+      }
+      for domain, i in sorted(first.items())
+  ]
 
 
 def summarize(records: Sequence[Mapping[str, Any]], name: str = HELD_OUT) -> dict[str, dict[str, Any]]:

@@ -26,6 +26,7 @@ from reasoner.reporting import figures
 from reasoner.reporting import parting
 from reasoner.reporting import records as records_lib
 from reasoner.run import files
+from reasoner.run.workdir import Workdir
 from rewards import format as output_format
 from rewards import registry
 
@@ -248,16 +249,16 @@ class Results:
 
 def read(directory: pathlib.Path, summary: Mapping[str, Any], config: Mapping[str, Any]) -> Results:
   """Returns what the files of a run hold; an absent file holds nothing."""
-  disco = directory / "disco.json"
+  workdir = Workdir(directory)
   return Results(
       name=directory.resolve().name,
       summary=summary,
       config=config,
-      before=files.read_lines(directory / "evaluation_before.jsonl"),
-      after=files.read_lines(directory / "evaluation_after.jsonl"),
-      metrics=files.read_lines(directory / "metrics.jsonl"),
-      samples=files.read_lines(directory / "samples.jsonl"),
-      disco=json.loads(disco.read_text()) if disco.exists() else [],
+      before=files.read_lines(workdir.before),
+      after=files.read_lines(workdir.after),
+      metrics=files.read_lines(workdir.metrics),
+      samples=files.read_lines(workdir.samples),
+      disco=files.read_json(workdir.disco) if workdir.disco.exists() else [],
   )
 
 
@@ -289,8 +290,8 @@ def write(directory: pathlib.Path, summary: Mapping[str, Any], config: Mapping[s
     config: plain nested dicts, as the run was given it.
   """
   results = read(directory, summary, config)
-  figures.write_pictures(results, directory)
-  files.write_text(directory / "report.html", render(results))
+  figures.write_pictures(results, Workdir(directory))
+  files.write_text(Workdir(directory).report, render(results))
 
 
 def render(results: Results) -> str:

@@ -24,13 +24,10 @@ from reasoner.data import sampling
 from reasoner.data import sources
 from reasoner.data import traces
 from reasoner.run.settings import Settings
+from reasoner.run.workdir import Workdir
 from rewards import registry
 from rewards import scorer
-from rewards import settings as sections
 from rewards.errors import ConfigError
-
-CONFIG_FILE = "config.json"
-BEFORE = "evaluation_before.jsonl"  # written before the first step of GRPO
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,7 +40,7 @@ class Run:
   warnings: for a person to read.
   """
 
-  workdir: pathlib.Path
+  workdir: Workdir
   settings: Settings
   config: Mapping[str, Any]
   config_hash: str
@@ -71,15 +68,22 @@ class Run:
     )
     return rationales.join(corpus, self.settings.cold_start.rationales)
 
+  def plugin_fingerprints(self) -> list[str]:
+    """Returns a hash of each plugin's source."""
+    return [hashlib.sha256(pathlib.Path(p).read_bytes()).hexdigest() for p in self.settings.plugins]
+
   def schedule(self, corpus: data.Corpus) -> sampling.Schedule:
     """Returns which rows each step of GRPO draws."""
     train = self.settings.train
-    return self.draws(corpus, train.steps, train.prompts_per_step, self.settings.disco.max_repeats)
+    return self._draws(corpus, train.steps, train.prompts_per_step, self.settings.disco.max_repeats)
 
-  def draws(
+  def cold_start_schedule(self, corpus: data.Corpus) -> sampling.Schedule:
+    """Returns which rows traces are made of, in the same shares."""
+    return self._draws(corpus, self.settings.cold_start.traces, prompts_per_step=1, max_repeats=None)
+
+  def _draws(
       self, corpus: data.Corpus, steps: int, prompts_per_step: int, max_repeats: int | None
   ) -> sampling.Schedule:
-    """Returns a schedule in the run's shares."""
     return sampling.Schedule(
         {domain: len(examples) for domain, examples in corpus.train.items()},
         steps=steps,
@@ -97,7 +101,7 @@ class Run:
     completions = train.steps * settings.completions_per_step
     lines = [
         f"config      {self.config_hash}, seed {settings.seed}",
-        f"workdir     {self.workdir}" + (" (begun: it would be continued)" if has_results(self.workdir) else ""),
+        f"workdir     {self.workdir.path}" + (" (begun: it would go on)" if self.workdir.has_results else ""),
         f"model       {model.name}{f' in {model.path}' if model.path else ''}, {model.dtype}, "
         f"fsdp {model.mesh.fsdp or 'over all devices'} x tp {model.mesh.tp}, "
         f"LoRA rank {model.lora.rank}, alpha {model.lora.alpha} on {', '.join(model.lora.modules)}",
@@ -105,8 +109,8 @@ class Run:
         if cold.steps else "cold start  none",
         f"{settings.grpo.name:<12}{train.steps:,} steps of {train.prompts_per_step} prompts x "
         f"{settings.grpo.num_generations} completions, {settings.grpo.num_iterations} updates each",
-        f"tokens      prompts up to {rollout.max_prompt_tokens:,}, completions up to {rollout.max_new_tokens:,}: "
-        f"at most {completions * rollout.max_new_tokens:,} sampled",
+        f"tokens      prompts up to {rollout.max_prompt_tokens:,}, completions up to "
+        f"{rollout.max_new_tokens:,}: at most {completions * rollout.max_new_tokens:,} sampled",
         "",
     ]
     for domain, rewards in sorted(self.domains.items()):
@@ -131,12 +135,12 @@ def assemble(config: Any, defaults: Any, workdir: pathlib.Path) -> Run:
   Raises:
     ConfigError: with the field, its value and what is accepted.
   """
-  rows, notes = _assemble_rows(config, defaults)
+  rows = assemble_rows(config, defaults)
   settings, plain, domains = rows.settings, rows.config, rows.domains
-  path = {"path": settings.model.path} if settings.model.path else {}
-  source = models.get_source(settings.model.name, **path)
+  source = settings.model.source()
   source.check()
-  check_workdir(workdir, plain)
+  workdir = Workdir(workdir)
+  workdir.check_config(plain)
   return Run(
       workdir=workdir,
       settings=settings,
@@ -148,7 +152,7 @@ def assemble(config: Any, defaults: Any, workdir: pathlib.Path) -> Run:
       data_root=rows.data_root,
       flaws=embedded_flaws.CORPORA.get(settings.data.root),
       plan=embedded_flaws.restated if settings.data.root in embedded_flaws.CORPORA else plans.plan,
-      warnings=[*_warnings(domains), *notes],
+      warnings=_warnings(domains, settings.grpo.beta, plain["grpo"]["beta"]),
   )
 
 
@@ -166,14 +170,8 @@ class Rows:
 
 def assemble_rows(config: Any, defaults: Any) -> Rows:
   """Checks a config as far as rows and their rewards go; arguments and errors as of `assemble`."""
-  return _assemble_rows(config, defaults)[0]
-
-
-def _assemble_rows(config: Any, defaults: Any) -> tuple[Rows, list[str]]:
-  plain, default_rewards = _plain(config), _plain(defaults.get("rewards") or {})
-  sections.fill(Settings, plain)
-  used, notes = _without_unused(plain)
-  settings = sections.read(Settings, used)
+  plain, default_rewards = Settings.plain(config), Settings.plain(defaults).get("rewards")
+  settings = Settings.of(plain)
   registry.discover(settings.plugins)
   domains = scorer.check(settings.rewards, default_rewards)
   root = settings.data.root or None
@@ -186,7 +184,7 @@ def _assemble_rows(config: Any, defaults: Any) -> tuple[Rows, list[str]]:
       pools=settings.data.pools,
       evaluation_sets=settings.data.evaluation_sets,
   )
-  rows = Rows(
+  return Rows(
       settings=settings,
       config=plain,
       default_rewards=default_rewards,
@@ -194,56 +192,12 @@ def _assemble_rows(config: Any, defaults: Any) -> tuple[Rows, list[str]]:
       data_root=root,
       plan=plan,
   )
-  return rows, notes
 
 
-def _plain(config: Any) -> Any:
-  """Returns a ConfigDict as nested dicts, tuples and values."""
-  if hasattr(config, "keys"):
-    return {key: _plain(config[key]) for key in sorted(config.keys())}
-  return tuple(map(_plain, config)) if isinstance(config, (list, tuple)) else config
-
-
-def _without_unused(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-  """Returns the config without what its algorithm does not use, and a sentence about that."""
-  grpo = config.get("grpo")
-  if not (isinstance(grpo, dict) and grpo.get("algorithm") == "dapo" and grpo.get("beta")):
-    return config, []
-  note = f"config.grpo.beta={grpo['beta']} is not used: dapo has no KL term."
-  return config | {"grpo": grpo | {"beta": 0.0}}, [note]
-
-
-def _warnings(domains: Mapping[str, scorer.DomainRewards]) -> list[str]:
-  return [
+def _warnings(domains: Mapping[str, scorer.DomainRewards], beta: float, asked_beta: float) -> list[str]:
+  unused = [f"config.grpo.beta={asked_beta} is not used: dapo has no KL term."] if beta != asked_beta else []
+  return unused + [
       f"domain {name!r} pays for the format alone: nothing in its answers is rewarded."
       for name, rewards in sorted(domains.items())
       if not any(component.weight for component in rewards.payers)
   ]
-
-
-def has_results(workdir: pathlib.Path) -> bool:
-  """Says whether a run has begun there: one that failed before it learned anything leaves no claim."""
-  return (workdir / BEFORE).exists() or any(workdir.glob("checkpoints/*/[0-9]*"))
-
-
-def check_workdir(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
-  """Raises ConfigError where the work directory belongs to a run with another config."""
-  if workdir.exists() and not workdir.is_dir():
-    raise ConfigError(f"--workdir={workdir} is a file: name a directory.")
-  path = workdir / CONFIG_FILE
-  if path.exists() and has_results(workdir):
-    theirs = json.loads(path.read_text())
-    sections.fill(Settings, theirs)  # a field that is younger than the run had its default
-    changes = _differences(theirs, json.loads(json.dumps(config)), "config")
-    if changes:
-      raise ConfigError(
-          f"--workdir={workdir} belongs to a run with another config: {'; '.join(changes)}. "
-          "Use the same settings to continue it, or name another directory."
-      )
-
-
-def _differences(theirs: Any, ours: Any, place: str) -> list[str]:
-  if isinstance(theirs, dict) and isinstance(ours, dict):
-    names = sorted({*theirs, *ours})
-    return [d for n in names for d in _differences(theirs.get(n), ours.get(n), f"{place}.{n}")]
-  return [] if theirs == ours else [f"{place} was {theirs!r}, now {ours!r}"]

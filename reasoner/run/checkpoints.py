@@ -7,9 +7,10 @@ run is a function of its config and the step.
 The arrays of a module are named by their path ("layers/0/attn/q_einsum/w_lora_a"), sorted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 import hashlib
 import pathlib
+from typing import Any
 
 from flax import nnx
 import jax
@@ -52,37 +53,42 @@ class Checkpoints:
 
   Args:
     directory: where they live; made if absent.
+    modules: what is saved, by name: a module or optimizer, and the kind of its variables.
     keep: how many of the newest stay.
+    before_save: called before each.
   """
 
-  def __init__(self, directory: pathlib.Path, *, keep: int):
+  def __init__(
+      self, directory: pathlib.Path, modules: Mapping[str, tuple[Any, type]], *, keep: int,
+      before_save: Callable[[], None] = lambda: None,
+  ):  # fmt: skip
     options = ocp.CheckpointManagerOptions(
         max_to_keep=keep, create=True, enable_async_checkpointing=False
     )
     self._directory = directory.resolve()
     self._manager = ocp.CheckpointManager(self._directory, options=options)
+    self._modules = dict(modules)
+    self._before_save = before_save
 
-  def latest(self) -> int | None:
-    """Returns the newest step saved whole, or None."""
-    return self._manager.latest_step()
-
-  def save(self, step: int, groups: Mapping[str, Mapping[str, jax.Array]]) -> None:
-    """Writes a checkpoint of `step` steps: groups of named arrays, and the prompt template."""
+  def save(self, step: int) -> None:
+    """Writes a checkpoint of `step` steps: the modules' arrays, and the prompt template."""
+    self._before_save()
     record = {"step": step, "template": prompts.TEMPLATE}
-    arguments = {name: ocp.args.StandardSave(dict(arrays)) for name, arrays in groups.items()}
-    self._manager.save(step, args=ocp.args.Composite(record=ocp.args.JsonSave(record), **arguments))
+    arrays = {name: ocp.args.StandardSave(arrays_of(*module)) for name, module in self._modules.items()}
+    self._manager.save(step, args=ocp.args.Composite(record=ocp.args.JsonSave(record), **arrays))
     self._manager.wait_until_finished()
 
-  def restore(self, step: int, groups: Mapping[str, Mapping[str, jax.Array]]) -> dict[str, dict[str, jax.Array]]:
-    """Returns a checkpoint's arrays with the shapes, dtypes and shardings of `groups`.
+  def resume(self) -> int:
+    """Writes the newest whole checkpoint into the modules and returns its step; 0 where there is none.
+
+    Shapes, types and shardings stay the modules' own.
 
     Raises:
       ConfigError: it was trained under another prompt template; both are shown.
     """
-    abstract = {
-        name: ocp.args.StandardRestore(jax.tree.map(ocp.utils.to_shape_dtype_struct, dict(arrays)))
-        for name, arrays in groups.items()
-    }
+    step = self._manager.latest_step()
+    if step is None:
+      return 0
     record = ocp.args.Composite(record=ocp.args.JsonRestore())
     template = self._manager.restore(step, args=record)["record"]["template"]
     if template != prompts.TEMPLATE:
@@ -91,8 +97,14 @@ class Checkpoints:
           f"  its own: {template!r}\n  this one: {prompts.TEMPLATE!r}\n"
           "Use the code that made it, or another --workdir."
       )
+    abstract = {
+        name: ocp.args.StandardRestore(jax.tree.map(ocp.utils.to_shape_dtype_struct, arrays_of(*module)))
+        for name, module in self._modules.items()
+    }
     restored = self._manager.restore(step, args=ocp.args.Composite(**abstract))
-    return {name: restored[name] for name in groups}
+    for name, (module, kind) in self._modules.items():
+      assign(module, restored[name], kind)
+    return step
 
   def close(self) -> None:
     self._manager.close()

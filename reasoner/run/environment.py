@@ -2,15 +2,11 @@
 
 import hashlib
 import importlib.metadata
-import json
 import os
 import pathlib
 import platform
 import re
 
-from reasoner.run import files
-
-_FILE = "environment.json"
 _PACKAGES = (
     "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "google-tunix", "qwix", "numpy", "sentencepiece",
     "math-verify", "symspellpy",
@@ -43,26 +39,6 @@ def _source() -> str:
     for path in sorted(package.rglob("*.py")):
       digest.update(path.read_bytes())
   return digest.hexdigest()[:16]
-
-
-def check(directory: pathlib.Path) -> None:
-  """Records the environment of a run, or warns where a resumed run finds another.
-
-  A resumed run is still right, but no longer the same to the last bit.
-  """
-  path = directory / _FILE
-  if not path.exists():
-    files.write_json(path, fingerprint())
-    return
-  then, now = recorded(directory), fingerprint()
-  changes = [f"{k} was {then.get(k)!r}, now {v!r}" for k, v in now.items() if then.get(k) != v]
-  if changes:
-    print(f"warning: this run began elsewhere, so its bits may differ: {'; '.join(changes)}.")
-
-
-def recorded(directory: pathlib.Path) -> dict[str, str]:
-  """Returns the environment in which a run began."""
-  return json.loads((directory / _FILE).read_text())
 
 
 def peak_memory_gb() -> float:

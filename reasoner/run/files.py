@@ -1,18 +1,18 @@
-"""A run's files, written so that a kill at any instant leaves each of them whole or a line short."""
+"""Files written so that a kill at any instant leaves each of them whole or a line short."""
 
-import contextlib
-import fcntl
 import json
 import os
 import pathlib
 from typing import Any
 
-from rewards.errors import ConfigError
-
 
 def write_json(path: pathlib.Path, value: Any) -> None:
   """Replaces a file as one step: readers see the old content or the new, never a part."""
   write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
+
+
+def read_json(path: pathlib.Path) -> Any:
+  return json.loads(path.read_text(encoding="utf-8"))
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
@@ -46,21 +46,3 @@ def keep_steps(path: pathlib.Path, *, below: int) -> None:
   """Drops the rows of a JSONL file whose "step" is `below` or above it."""
   if path.exists():
     write_lines(path, [row for row in read_lines(path) if row["step"] < below])
-
-
-@contextlib.contextmanager
-def lock(directory: pathlib.Path):
-  """Holds a run's directory against a second process; freed by the system if this one dies.
-
-  Raises:
-    ConfigError: another process holds it.
-  """
-  directory.mkdir(parents=True, exist_ok=True)
-  with (directory / ".lock").open("w") as file:
-    try:
-      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-      raise ConfigError(
-          f"--workdir={directory} is in use by another run: wait for it, or name another directory."
-      ) from None
-    yield

@@ -1,7 +1,6 @@
 """Time: what a person watches while a run goes on, and what it took. Nothing learned depends on it."""
 
 import contextlib
-import json
 import pathlib
 import sys
 import time
@@ -84,12 +83,16 @@ class Stopwatch:
 class Clock:
   """Seconds by phase and in all, over every time that a run was started.
 
-  Kept in `seconds.json`; what a killed run spent after its last `save` is not known.
+  What a start spent after its last `save` is not known: saved is with each result, and nothing else.
+
+  Args:
+    path: where they are kept.
+    goes_on: whether what stands there belongs to this run.
   """
 
-  def __init__(self, directory: pathlib.Path):
-    self._path = directory / "seconds.json"
-    self._earlier = json.loads(self._path.read_text()) if self._path.exists() else {}
+  def __init__(self, path: pathlib.Path, *, goes_on: bool):
+    self._path = path
+    self._earlier = files.read_json(path) if goes_on and path.exists() else {}
     self._start = time.monotonic()
     self._phases: dict[str, float] = {}
     self._open: tuple[str, float] | None = None
@@ -103,7 +106,6 @@ class Clock:
     finally:
       self._phases[name] = self._phases.get(name, 0.0) + time.monotonic() - self._open[1]
       self._open = None
-      self.save()
 
   def seconds(self) -> dict[str, float]:
     """Returns the seconds of each phase so far, and "total"."""

@@ -9,7 +9,7 @@ Here are the parts together, and what must hold between them.
 from collections.abc import Mapping
 import dataclasses
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from reasoner import models
 from reasoner.data import sampling
@@ -19,6 +19,7 @@ from reasoner.policy import algorithms
 from reasoner.policy import cold_start
 from reasoner.policy import optimizer
 from reasoner.policy import reward_scaling
+from rewards import settings as sections
 from rewards.errors import ConfigError
 from rewards.errors import suggest
 from rewards.service import scoring
@@ -74,6 +75,26 @@ class Settings(Section, place="config"):
       )
     self.check_devices(self.model.mesh.fsdp or 1)
 
+  @staticmethod
+  def plain(config: Any) -> dict[str, Any]:
+    """Returns a ConfigDict, or what was saved of one, as nested dicts and tuples, defaults included."""
+    plain = _plain(config)
+    sections.fill(Settings, plain)
+    return plain
+
+  @classmethod
+  def of(cls, config: Any) -> "Settings":
+    """Reads a ConfigDict, or what was saved of one; beta is dropped for dapo, which has no KL term.
+
+    Raises:
+      ConfigError: a field does not exist, is missing, or has a value that is not accepted.
+    """
+    plain = cls.plain(config)
+    grpo = plain.get("grpo")
+    if isinstance(grpo, Mapping) and grpo.get("algorithm") == "dapo" and "beta" in grpo:
+      plain = {**plain, "grpo": {**grpo, "beta": 0.0}}
+    return sections.read(cls, plain)
+
   @property
   def completions_per_step(self) -> int:
     return self.train.prompts_per_step * self.grpo.num_generations
@@ -86,5 +107,12 @@ class Settings(Section, place="config"):
       raise ConfigError(
           f"config.model.mesh.fsdp={asked} does not divide the {rows} completions of a micro-batch "
           f"(config.train.prompts_per_step={self.train.prompts_per_step} / "
-          f"micro_batches={self.train.micro_batches} x config.grpo.num_generations={self.grpo.num_generations})."
+          f"micro_batches={self.train.micro_batches} x "
+          f"config.grpo.num_generations={self.grpo.num_generations})."
       )
+
+
+def _plain(config: Any) -> Any:
+  if hasattr(config, "keys"):
+    return {key: _plain(config[key]) for key in sorted(config.keys())}
+  return tuple(map(_plain, config)) if isinstance(config, (list, tuple)) else config

@@ -7,9 +7,6 @@ import time
 
 import pytest
 
-from reasoner.run import assemble
-from rewards.errors import ConfigError
-
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -90,12 +87,3 @@ def test_an_unknown_data_set_in_a_config_file_is_named(tmp_path):
 def test_a_missing_config_is_told_how_to_be_given(tmp_path):
   done = subprocess.run([sys.executable, "-m", "reasoner.main"], cwd=ROOT, capture_output=True, text=True)
   assert done.returncode == 2 and "--config=experiments/seven_domain.py" in done.stderr
-
-
-def test_a_start_that_failed_leaves_no_claim_and_one_that_learned_does(tmp_path):
-  config = {"seed": 0}
-  (tmp_path / assemble.CONFIG_FILE).write_text('{"seed": 1}')
-  assemble.check_workdir(tmp_path, config)
-  (tmp_path / "checkpoints" / "cold_start" / "100").mkdir(parents=True)
-  with pytest.raises(ConfigError, match="config.seed was 1, now 0"):
-    assemble.check_workdir(tmp_path, config)

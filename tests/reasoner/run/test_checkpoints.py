@@ -14,26 +14,34 @@ def model(seed):
   return nnx.Linear(3, 2, rngs=nnx.Rngs(seed))
 
 
+def saved(directory, module, keep=1, **settings):
+  return checkpoints.Checkpoints(directory, {"model": (module, nnx.Param)}, keep=keep, **settings)
+
+
 def test_arrays_come_back_to_the_same_bits_into_another_module(tmp_path):
   first, other = model(0), model(1)
-  saved = checkpoints.Checkpoints(tmp_path, keep=2)
-  saved.save(7, {"model": checkpoints.arrays_of(first)})
-  assert saved.latest() == 7
-  restored = saved.restore(7, {"model": checkpoints.arrays_of(other)})
-  checkpoints.assign(other, restored["model"])
+  assert saved(tmp_path, first).resume() == 0
+  saved(tmp_path, first).save(7)
+  assert saved(tmp_path, other).resume() == 7
   digest = checkpoints.sha256(checkpoints.arrays_of(first))
   assert checkpoints.sha256(checkpoints.arrays_of(other)) == digest
   assert checkpoints.sha256(checkpoints.arrays_of(model(1))) != digest
 
 
 def test_a_checkpoint_of_another_template_is_refused_with_both_shown(tmp_path, monkeypatch):
-  saved = checkpoints.Checkpoints(tmp_path, keep=1)
-  arrays = {"model": checkpoints.arrays_of(model(0))}
-  saved.save(1, arrays)
+  kept = saved(tmp_path, model(0))
+  kept.save(1)
   monkeypatch.setattr(prompts, "TEMPLATE", prompts.TEMPLATE.replace("\n\nTask", "\nTask"))
   with pytest.raises(ConfigError, match="another prompt template") as error:
-    saved.restore(1, arrays)
+    kept.resume()
   assert r"\n\nTask" in str(error.value) and r"</answer>\nTask" in str(error.value)
+
+
+def test_what_must_stand_before_a_checkpoint_is_written_before_it(tmp_path):
+  seen = []
+  kept = saved(tmp_path, model(0), before_save=lambda: seen.append(any(p.name.isdigit() for p in tmp_path.iterdir())))
+  kept.save(1)
+  assert seen == [False]
 
 
 def test_the_hash_depends_on_names_types_shapes_and_bytes():
@@ -53,7 +61,7 @@ def test_the_hash_depends_on_names_types_shapes_and_bytes():
 
 
 def test_only_the_newest_are_kept(tmp_path):
-  saved = checkpoints.Checkpoints(tmp_path, keep=2)
+  kept = saved(tmp_path, model(0), keep=2)
   for step in (1, 2, 3):
-    saved.save(step, {"model": checkpoints.arrays_of(model(0))})
+    kept.save(step)
   assert sorted(p.name for p in tmp_path.iterdir() if p.name.isdigit()) == ["2", "3"]

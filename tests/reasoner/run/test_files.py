@@ -1,9 +1,6 @@
 """A run's files after a kill at any instant."""
 
-import pytest
-
 from reasoner.run import files
-from rewards.errors import ConfigError
 
 
 def test_a_replaced_file_leaves_nothing_beside_it(tmp_path):
@@ -33,12 +30,3 @@ def test_steps_beyond_a_checkpoint_are_dropped(tmp_path):
 def test_text_with_a_lone_surrogate_survives(tmp_path):
   files.write_lines(tmp_path / "a.jsonl", [{"text": "\ud800"}])
   assert files.read_lines(tmp_path / "a.jsonl") == [{"text": "\ud800"}]
-
-
-def test_a_second_run_in_the_same_directory_is_refused(tmp_path):
-  with files.lock(tmp_path):
-    with pytest.raises(ConfigError, match="in use by another run"):
-      with files.lock(tmp_path):
-        pass
-  with files.lock(tmp_path):
-    pass

@@ -1,0 +1,94 @@
+"""The actor as GRPO starts from it: a base model, a supervised cold start, an adapter.
+
+A model that starts from nothing learns with all its weights and gets its adapter afterwards; a
+pretrained one learns with the adapter alone, which GRPO then goes on with.
+"""
+
+from collections.abc import Sequence
+import dataclasses
+
+from flax import nnx
+
+from reasoner import models
+from reasoner.data import embedded_flaws
+from reasoner.data import traces as traces_lib
+from reasoner.models import hugging_face
+from reasoner.models import lora
+from reasoner.models import mesh as mesh_lib
+from reasoner.policy import cold_start
+from reasoner.run import checkpoints
+from reasoner.run import progress
+from reasoner.run.settings import Settings
+from reasoner.run.workdir import Workdir
+from rewards.errors import ConfigError
+from rewards.schema import Example
+
+
+def load_actor(
+    source: models.ModelSource, examples: Sequence[Example], flaws: embedded_flaws.Flaws | None,
+    plan: traces_lib.Plan, tokenizer, mesh, settings: Settings, workdir: Workdir, clock: progress.Clock,
+):  # fmt: skip
+  """Returns the LoRA actor and its reference (None: a snapshot of it).
+
+  Args:
+    examples: in the order in which their traces are shown.
+    flaws, plan: of the traces; see embedded_flaws.Flaws and traces.build_traces.
+  """
+  adapter = dataclasses.asdict(settings.model.lora) | {"seed": settings.seed}
+  base = source.load(mesh, mesh_lib.compute_dtype(settings.model.dtype), settings.seed)
+  taught = base if source.from_nothing else lora.add_lora(base, **adapter)
+  if settings.cold_start.steps:
+    kind = nnx.Param if source.from_nothing else nnx.LoRAParam
+    supervise(taught, kind, examples, flaws, plan, tokenizer, mesh, settings, workdir, clock)
+  if not source.from_nothing:
+    return taught, None if settings.cold_start.steps else base
+  workdir.claim()
+  hugging_face.write_directory(workdir.base, base, tokenizer)  # nowhere else to be found
+  return lora.add_lora(base, **adapter), base
+
+
+def supervise(
+    model, kind: type[nnx.Variable], examples: Sequence[Example], flaws: embedded_flaws.Flaws | None,
+    plan: traces_lib.Plan, tokenizer, mesh, settings: Settings, workdir: Workdir, clock: progress.Clock,
+) -> None:  # fmt: skip
+  """Trains the variables of one kind on traces of the examples, from the last checkpoint on."""
+  config, rollout = settings.cold_start, settings.rollout
+  learner = cold_start.Learner(
+      model, mesh, steps=config.steps, learning_rate=config.learning_rate,
+      warmup_fraction=config.warmup_fraction,
+  )  # fmt: skip
+  saved = checkpoints.Checkpoints(
+      workdir.checkpoints("cold_start"),
+      {"model": (model, kind), "optimizer": (learner.optimizer, nnx.Variable)},
+      keep=1, before_save=workdir.claim,
+  )  # fmt: skip
+  start = saved.resume()
+  if start < config.steps:
+    traces = traces_lib.build_traces(
+        examples,
+        tokenizer,
+        max_prompt_tokens=rollout.max_prompt_tokens,
+        max_completion_tokens=rollout.max_new_tokens,
+        writers=flaws and flaws.writers(examples, settings.seed),
+        plan=plan,
+    )
+    if len(traces) < len(examples):
+      left_out = len(examples) - len(traces)
+      print(f"{left_out} of {len(examples)} traces do not fit config.rollout and are left out.")
+    if not traces:
+      raise ConfigError(
+          f"config.rollout.max_new_tokens={rollout.max_new_tokens}: no trace of the cold start fits."
+      )
+    batches = cold_start.batches(
+        traces, tokenizer, batch_size=config.batch_size,
+        max_tokens=rollout.max_prompt_tokens + rollout.max_new_tokens,
+        seed=settings.seed, start_step=start, steps=config.steps, divisor=mesh.shape["fsdp"],
+    )  # fmt: skip
+    with clock.phase("cold_start"), progress.Progress("cold start", start, config.steps) as bar:
+      for step, batch in enumerate(batches, start=start + 1):
+        loss = float(learner.update(batch))  # waits: steps queued without bound would fill memory
+        bar.update(step, loss=loss)
+        if step % config.checkpoint_every == 0 or step == config.steps:
+          saved.save(step)
+          clock.save()
+  saved.close()

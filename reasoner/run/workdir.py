@@ -1,0 +1,186 @@
+"""A run's directory: what each file in it is called, whose it is, and the model that a finished run is.
+
+  workdir = Workdir("runs/seven_domain")
+  finished = workdir.open()  # model with its adapter, tokenizer, limits; no row is read
+
+Whoever writes the first result claims the directory: config, rows, environment and all that the
+model is opened with are written together, right before it. A start that fails earlier leaves nothing
+of its own behind, and a start with another config is refused from then on.
+"""
+
+from collections.abc import Callable, Mapping
+import contextlib
+import dataclasses
+import fcntl
+import pathlib
+from typing import Any
+from typing import TYPE_CHECKING
+
+from reasoner.data import prompts
+from reasoner.models import gemma3
+from reasoner.models import lora
+from reasoner.models import mesh as mesh_lib
+from reasoner.models import peft_format
+from reasoner.models.tokenizer import Tokenizer
+from reasoner.run import files
+from reasoner.run.settings import Settings
+from rewards.errors import ConfigError
+
+if TYPE_CHECKING:
+  import jax
+  from tunix.models.gemma3.model import Gemma3
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Finished:
+  """A finished run's model: its base with the trained adapter, on `mesh`, and what it was trained under."""
+
+  model: "Gemma3"
+  mesh: "jax.sharding.Mesh"
+  tokenizer: Tokenizer
+  settings: Settings  # the prompt's and the completion's limits are settings.rollout
+
+
+class Workdir:
+  """The files of the run in `path`; nothing is made before something is written.
+
+  The claim: config, rows, environment, disco, tokenizer, template; base where the model started from
+  nothing. Results: checkpoints, before, metrics, samples, tensorboard, seconds, after. A finished
+  run: adapter, summary, report and its pictures. quarantine: rows that could not be read;
+  faults: completions that met a reward's bug.
+  """
+
+  def __init__(self, path: str | pathlib.Path):
+    self.path = path = pathlib.Path(path)
+    self.config, self.rows, self.disco = path / "config.json", path / "rows.json", path / "disco.json"
+    self.environment, self.seconds = path / "environment.json", path / "seconds.json"
+    self.quarantine, self.faults = path / "quarantine.jsonl", path / "faults.jsonl"
+    self.tokenizer, self.template = path / "tokenizer.model", path / "prompt_template.txt"
+    self.base, self.adapter = path / "base", path / "adapter"
+    self.before, self.after = path / "evaluation_before.jsonl", path / "evaluation_after.jsonl"
+    self.metrics, self.samples = path / "metrics.jsonl", path / "samples.jsonl"
+    self.tensorboard = path / "tensorboard"
+    self.summary, self.report = path / "summary.json", path / "report.html"
+    self._write_claim: Callable[[], None] | None = None
+
+  def checkpoints(self, phase: str) -> pathlib.Path:
+    return self.path / "checkpoints" / phase
+
+  def picture(self, name: str) -> pathlib.Path:
+    return self.path / f"{name}.png"
+
+  @property
+  def has_results(self) -> bool:
+    """Whether a run has begun there: one that failed before it learned anything leaves no claim."""
+    return self.before.exists() or any(self.path.glob("checkpoints/*/[0-9]*"))
+
+  @contextlib.contextmanager
+  def lock(self):
+    """Holds the directory against a second process; freed by the system if this one dies.
+
+    Raises:
+      ConfigError: another process holds it.
+    """
+    self.path.mkdir(parents=True, exist_ok=True)
+    with (self.path / ".lock").open("w") as file:
+      try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      except BlockingIOError:
+        raise ConfigError(
+            f"--workdir={self.path} is in use by another run: wait for it, or name another directory."
+        ) from None
+      yield
+
+  def check_config(self, config: Mapping[str, Any]) -> None:
+    """Raises ConfigError where the directory belongs to a run with another config."""
+    if self.path.exists() and not self.path.is_dir():
+      raise ConfigError(f"--workdir={self.path} is a file: name a directory.")
+    if not (self.config.exists() and self.has_results):
+      return
+    changes = _differences(Settings.plain(files.read_json(self.config)), Settings.plain(config), "config")
+    if changes:
+      raise ConfigError(
+          f"--workdir={self.path} belongs to a run with another config: {'; '.join(changes)}. "
+          "Use the same settings to continue it, or name another directory."
+      )
+
+  def check_rows(self, rows: Mapping[str, Any]) -> None:
+    """Raises ConfigError where the run began with other rows or plugins. rows: hashes by domain."""
+    if not (self.rows.exists() and self.has_results):
+      return
+    then = files.read_json(self.rows)
+    changed = [name for name, digest in rows.items() if then.get(name) != digest]
+    if changed:
+      raise ConfigError(
+          f"--workdir={self.path} began with other rows or code of {', '.join(changed)}: "
+          "restore them to continue it, or name another directory."
+      )
+
+  def check_environment(self, environment: Mapping[str, str]) -> None:
+    """Warns where the run began in another environment: still right, but not the same to the last bit."""
+    if not (self.environment.exists() and self.has_results):
+      return
+    then = files.read_json(self.environment)
+    changes = [f"{k} was {then.get(k)!r}, now {v!r}" for k, v in environment.items() if then.get(k) != v]
+    if changes:
+      print(f"warning: this run began elsewhere, so its bits may differ: {'; '.join(changes)}.")
+
+  def begin(
+      self, *, config: Mapping[str, Any], rows: Mapping[str, Any], environment: Mapping[str, str],
+      disco: list[Mapping[str, Any]], tokenizer: Tokenizer,
+  ) -> None:  # fmt: skip
+    """Takes what the first result is claimed with; a run that goes on has claimed already."""
+    if self.has_results:
+      return
+
+    def write():
+      for path, value in (
+          (self.config, config), (self.rows, rows), (self.environment, environment), (self.disco, disco)
+      ):  # fmt: skip
+        files.write_json(path, value)
+      files.write_text(self.template, prompts.TEMPLATE)
+      self.tokenizer.write_bytes(tokenizer.proto)
+
+    self._write_claim = write
+
+  def claim(self) -> None:
+    """Writes what `begin` took; called right before each result, so with the first."""
+    if self._write_claim:
+      self._write_claim()
+      self._write_claim = None
+
+  def open(self, mesh: "jax.sharding.Mesh | None" = None) -> Finished:
+    """Returns a finished run's model, which gives the logits that it ended with.
+
+    Args:
+      mesh: where to; None takes one device.
+
+    Raises:
+      ConfigError: no run has finished there, or it was trained under another prompt template.
+    """
+    if not (self.config.exists() and self.summary.exists()):
+      raise ConfigError(f"{self.path} holds no finished run: the command that began it continues it.")
+    if (template := self.template.read_text(encoding="utf-8")) != prompts.TEMPLATE:
+      raise ConfigError(
+          f"{self.path} was trained under another prompt template:\n  its own: {template!r}\n"
+          f"  this one: {prompts.TEMPLATE!r}\nUse the code that made it."
+      )
+    settings = Settings.of(files.read_json(self.config))
+    mesh = mesh or mesh_lib.make_mesh(1, 1)
+    dtype = mesh_lib.compute_dtype(settings.model.dtype)
+    if self.base.is_dir():  # of a model that started from nothing
+      base = gemma3.load_directory(self.base, mesh, dtype)
+    else:
+      base = settings.model.source().load(mesh, dtype, settings.seed)
+    model = lora.add_lora(base, seed=settings.seed, **dataclasses.asdict(settings.model.lora))
+    peft_format.read(self.adapter, model, settings.model.lora)
+    return Finished(
+        model=model, mesh=mesh, tokenizer=Tokenizer(self.tokenizer.read_bytes()), settings=settings
+    )
+
+
+def _differences(theirs: Any, ours: Any, place: str) -> list[str]:
+  if isinstance(theirs, dict) and isinstance(ours, dict):
+    names = sorted({*theirs, *ours})
+    return [d for n in names for d in _differences(theirs.get(n), ours.get(n), f"{place}.{n}")]
+  return [] if theirs == ours else [f"{place} was {theirs!r}, now {ours!r}"]

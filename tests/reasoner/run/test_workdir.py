@@ -1,0 +1,148 @@
+"""A run's directory: who may write there, what a failed start leaves, and the model that a finished one is."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+from reasoner.data import prompts
+from reasoner.run import progress
+from reasoner.run.settings import Settings
+from reasoner.run.workdir import Workdir
+from rewards import recipes
+from rewards.errors import ConfigError
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+
+
+def config_of(*overrides):
+  config, _ = recipes.load(f"{ROOT}/experiments/seven_domain.py", overrides, Settings)
+  return Settings.plain(config)
+
+
+class Tokenizer:
+  proto = b"pieces"
+
+
+def begin(workdir, config, **rows):
+  workdir.begin(
+      config=config, rows=rows, environment={"python": "3"}, disco=[{"domain": "math"}], tokenizer=Tokenizer()
+  )
+
+
+def test_a_second_run_in_the_same_directory_is_refused(tmp_path):
+  with Workdir(tmp_path).lock():
+    with pytest.raises(ConfigError, match="in use by another run"):
+      with Workdir(tmp_path).lock():
+        pass
+  with Workdir(tmp_path).lock():
+    pass
+
+
+def test_a_start_that_fails_before_its_first_result_leaves_nothing_of_its_own(tmp_path):
+  workdir = Workdir(tmp_path / "run")
+  with workdir.lock():
+    clock = progress.Clock(workdir.seconds, goes_on=workdir.has_results)
+    begin(workdir, config_of())
+    with pytest.raises(ZeroDivisionError), clock.phase("cold_start"):
+      1 / 0  # noqa: B018
+  assert [path.name for path in workdir.path.iterdir()] == [".lock"]
+
+
+def test_the_first_result_claims_the_directory_and_later_ones_do_not_claim_again(tmp_path):
+  workdir = Workdir(tmp_path)
+  begin(workdir, config_of(), math="a")
+  workdir.claim()
+  workdir.before.write_text("")
+  assert json.loads(workdir.environment.read_text()) == {"python": "3"}
+  assert workdir.template.read_text() == prompts.TEMPLATE and workdir.tokenizer.read_bytes() == b"pieces"
+  again = Workdir(tmp_path)
+  begin(again, config_of("--config.seed=1"), math="b")
+  again.claim()
+  assert json.loads(workdir.config.read_text())["seed"] == 0
+  assert json.loads(workdir.rows.read_text()) == {"math": "a"}
+
+
+def test_what_a_failed_start_left_is_no_claim_and_a_result_is(tmp_path):
+  workdir = Workdir(tmp_path)
+  begin(workdir, config_of("--config.seed=1"), math="a")
+  workdir.claim()  # killed between this and the result
+  workdir.check_config(config_of())
+  workdir.check_rows({"math": "b"})
+  workdir.seconds.write_text('{"total": 7.0}')
+  assert progress.Clock(workdir.seconds, goes_on=workdir.has_results).seconds()["total"] < 7
+  (workdir.checkpoints("cold_start") / "100").mkdir(parents=True)
+  with pytest.raises(ConfigError, match="config.seed was 1, now 0"):
+    workdir.check_config(config_of())
+  with pytest.raises(ConfigError, match="began with other rows or code of math"):
+    workdir.check_rows({"math": "b"})
+  assert progress.Clock(workdir.seconds, goes_on=workdir.has_results).seconds()["total"] >= 7
+
+
+def test_a_field_younger_than_the_run_had_its_default(tmp_path):
+  workdir = Workdir(tmp_path)
+  begin(workdir, config_of())
+  workdir.claim()
+  workdir.before.write_text("")
+  saved = json.loads(workdir.config.read_text())
+  del saved["grpo"]["epsilon_high"]
+  workdir.config.write_text(json.dumps(saved))
+  workdir.check_config(config_of())
+  with pytest.raises(ConfigError, match="config.grpo.epsilon_high was 0.28, now 0.3"):
+    workdir.check_config(config_of("--config.grpo.epsilon_high=0.3"))
+
+
+def test_another_environment_is_told_and_not_refused(tmp_path, capsys):
+  workdir = Workdir(tmp_path)
+  begin(workdir, config_of())
+  workdir.claim()
+  workdir.before.write_text("")
+  workdir.check_environment({"python": "4"})
+  assert "python was '3', now '4'" in capsys.readouterr().out
+
+
+def test_a_run_that_has_not_finished_is_not_opened(tmp_path):
+  with pytest.raises(ConfigError, match="holds no finished run"):
+    Workdir(tmp_path).open()
+
+
+def test_a_finished_run_is_opened_without_rows_to_the_logits_that_it_ended_with(tmp_path, monkeypatch):
+  from flax import nnx
+  import jax
+
+  from reasoner.data import loading
+  from reasoner.models import embedded
+  from reasoner.models import hugging_face
+  from reasoner.models import lora
+  from reasoner.models import mesh as mesh_lib
+  from reasoner.models import peft_format
+  from tests.reasoner.models.test_peft_format import logits_of
+  from tests.reasoner.models.test_peft_format import trained
+  from tests.reasoner.models.test_peft_format import vocabulary
+
+  monkeypatch.setattr(loading, "load", None)
+  workdir = Workdir(tmp_path)
+  tokenizer = vocabulary()
+  workdir.begin(config=config_of(), rows={}, environment={}, disco=[], tokenizer=tokenizer)
+  workdir.claim()
+  mesh = mesh_lib.make_mesh(1, 1)
+  base = embedded.Embedded().load(mesh, mesh_lib.compute_dtype("auto"), seed=0)
+  settings = Settings.of(config_of()).model.lora
+  actor = trained(lora.add_lora(base, settings.rank, settings.alpha, settings.modules, seed=0))
+  hugging_face.write_directory(workdir.base, actor, tokenizer)
+  peft_format.write(workdir.adapter, actor, settings, base=str(workdir.base), template=prompts.TEMPLATE)
+  workdir.summary.write_text("{}")
+
+  opened = workdir.open()
+  assert opened.tokenizer.proto == tokenizer.proto
+  assert (opened.settings.rollout.max_prompt_tokens, opened.settings.rollout.max_new_tokens) == (64, 96)
+  arrays = lambda model: jax.tree.leaves(nnx.state(model, nnx.Param))  # noqa: E731
+  assert len(arrays(actor)) == len(arrays(opened.model))
+  assert all((np.asarray(a) == np.asarray(b)).all() for a, b in zip(arrays(actor), arrays(opened.model)))
+  ids = np.random.default_rng(0).integers(6, 1280, (2, 20))
+  np.testing.assert_allclose(logits_of(opened.model, ids), logits_of(actor, ids), atol=1e-4)
+
+  workdir.template.write_text("Task: {task}")
+  with pytest.raises(ConfigError, match="another prompt template"):
+    workdir.open()
