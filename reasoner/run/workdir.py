@@ -130,7 +130,7 @@ class Workdir:
       disco: list[Mapping[str, Any]], tokenizer: Tokenizer,
   ) -> None:  # fmt: skip
     """Takes what the first result is claimed with; a run that goes on has claimed already."""
-    if self.has_results:
+    if self.config.exists() and self.has_results:
       return
 
     def write():

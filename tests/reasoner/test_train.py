@@ -80,6 +80,25 @@ def test_a_run_leaves_all_that_it_promises(uninterrupted):
   assert list((workdir / "tensorboard").iterdir())
 
 
+def test_a_finished_run_opens_with_the_adapter_that_it_ended_with_and_reads_no_rows(uninterrupted, monkeypatch):
+  from flax import nnx
+
+  from reasoner.data import loading
+  from reasoner.run import checkpoints
+  from reasoner.run.workdir import Workdir
+
+  workdir, summary = uninterrupted
+  monkeypatch.setattr(loading, "load", None)
+  opened = Workdir(workdir).open()
+  assert checkpoints.sha256(checkpoints.arrays_of(opened.model, nnx.LoRAParam)) == summary["adapter_sha256"]
+  assert opened.settings.rollout.max_new_tokens == 24
+  text = "Today Nora has 27 shells."
+  assert opened.tokenizer.decode(opened.tokenizer.encode(text)) == text
+  assert {path.name for path in (workdir / "adapter").iterdir()} == {
+      "adapter_model.safetensors", "adapter_config.json", "README.md"
+  }
+
+
 def test_a_finished_run_says_so_and_does_nothing(scratch, uninterrupted):
   workdir, summary = uninterrupted
   before = (workdir / "summary.json").stat().st_mtime_ns

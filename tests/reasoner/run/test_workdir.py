@@ -146,3 +146,11 @@ def test_a_finished_run_is_opened_without_rows_to_the_logits_that_it_ended_with(
   workdir.template.write_text("Task: {task}")
   with pytest.raises(ConfigError, match="another prompt template"):
     workdir.open()
+
+
+def test_checkpoints_copied_into_a_new_directory_are_claimed_by_who_goes_on(tmp_path):
+  workdir = Workdir(tmp_path)
+  (workdir.checkpoints("cold_start") / "100").mkdir(parents=True)
+  begin(workdir, config_of(), math="a")
+  workdir.claim()
+  assert json.loads(workdir.rows.read_text()) == {"math": "a"} and workdir.environment.exists()
