@@ -86,11 +86,11 @@ def test_a_field_younger_than_the_run_had_its_default(tmp_path):
   workdir.claim()
   workdir.before.write_text("")
   saved = json.loads(workdir.config.read_text())
-  del saved["grpo"]["epsilon_high"]
+  del saved["disco"]["reward_scaling"]["epsilon"]
   workdir.config.write_text(json.dumps(saved))
   workdir.check_config(config_of())
-  with pytest.raises(ConfigError, match="config.grpo.epsilon_high was 0.28, now 0.3"):
-    workdir.check_config(config_of("--config.grpo.epsilon_high=0.3"))
+  with pytest.raises(ConfigError, match="config.disco.reward_scaling.epsilon was 0.1, now 0.2"):
+    workdir.check_config(config_of("--config.disco.reward_scaling.epsilon=0.2"))
 
 
 def test_another_environment_is_told_and_not_refused(tmp_path, capsys):
