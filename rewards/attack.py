@@ -118,13 +118,15 @@ class Outcome:
     """Share of the rows where it wins or is behind by less than CLOSE."""
     return _mean(r.lead > -CLOSE for r in self.rows)
 
-  def families(self) -> list[tuple[str, int, float, float]]:
-    """Returns family, rows, mean total and share of wins, the best paid first."""
+  def families(self) -> list[tuple[str, int, float, float, float]]:
+    """Returns family, rows, mean total, share of wins and share that comes close, the best paid first."""
     names = dict.fromkeys(name for r in self.rows for name in r.best)
     table = []
     for name in names:
-      found = [(r.best[name].total, r.own) for r in self.rows if name in r.best]
-      table.append((name, len(found), _mean(t for t, _ in found), _mean(t > own for t, own in found)))
+      leads = [r.best[name].total - r.own for r in self.rows if name in r.best]
+      mean = _mean(r.best[name].total for r in self.rows if name in r.best)
+      shares = _mean(lead > 0 for lead in leads), _mean(lead > -CLOSE for lead in leads)
+      table.append((name, len(leads), mean, *shares))
     return sorted(table, key=lambda line: -line[2])
 
   def worst(self) -> list[tuple[Attacked, Found]]:
@@ -334,8 +336,8 @@ def report(outcomes: Sequence[Outcome]) -> Iterator[str]:
   for o in outcomes:
     yield ""
     yield f"{o.domain}, {o.aim}: by family"
-    for name, count, mean, wins in o.families():
-      yield f"  {name:<20}{mean:>8.3f} mean of the best{wins:>7.0%} wins of {count}"
+    for name, count, mean, wins, close in o.families():
+      yield f"  {name:<20}{mean:>8.3f} mean of the best{wins:>7.0%} wins{close:>7.0%} close of {count}"
     for place, (attacked, found) in enumerate(o.worst(), 1):
       yield ""
       root = f" of {found.root}" if found.root != found.family else ""

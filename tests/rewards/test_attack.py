@@ -188,7 +188,7 @@ def test_a_truth_that_is_searched_for_in_the_answer_is_hedged(plugin):
   scorer = scorer_of(plugin, "holds", "riddles")
   wrong, unshown = attack.search(scorer, [riddle(Number(text="60"))], budget=100, seed=0)
   assert wrong.close == 1.0 and wrong.attack == wrong.own == 1.0
-  means = {name: mean for name, _, mean, _ in wrong.families()}
+  means = {name: mean for name, _, mean, _, _ in wrong.families()}
   assert means["together"] == means["hedge"] == 1.0 and means["empty"] == pytest.approx(0.2)
   assert attack.worst_ratio([wrong]) == 1.0
   assert attack.worst_ratio([unshown]) == 0.0  # no bar for right answers
