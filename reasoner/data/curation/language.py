@@ -54,8 +54,8 @@ def is_english(text: str) -> bool:
   found = words.words(text[: 8 * _READ_WORDS])
   if len(found) < LEAST_WORDS:
     return True
-  english = sum(word in ENGLISH for word in found)
-  if sum(word in _ALL_OTHERS for word in found) <= english:
+  english = sum(map(ENGLISH.__contains__, found))
+  if sum(map(_ALL_OTHERS.__contains__, found)) <= english:
     return True
-  most = max(sum(word in own for word in found) for own in _OTHERS.values())
+  most = max(sum(map(own.__contains__, found)) for own in _OTHERS.values())
   return most <= english or most < max(LEAST_FOREIGN, LEAST_SHARE * len(found))

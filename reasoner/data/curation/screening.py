@@ -121,11 +121,11 @@ def masked(example: Example) -> tuple[Example, Counter]:
   reference = example.reference
   if not isinstance(reference, Text):
     return example, Counter()
-  found: Counter = Counter()
+  found: set[str] = set()
 
   def mask(text):
     text, kinds = privacy.mask(text)
-    found.update(kinds.keys())
+    found.update(kinds)
     return text
 
   prompt, passage = mask(example.prompt), mask(example.passage)
@@ -134,12 +134,12 @@ def masked(example: Example) -> tuple[Example, Counter]:
   )
   extra = {k: mask(v) if k in ("task_text", "rationale") else v for k, v in example.extra.items()}
   if not found:
-    return example, found
+    return example, Counter()
   passage = passage if passage in prompt else ""  # what touches its ends may be masked in the prompt alone
   example = dataclasses.replace(
       example, prompt=prompt, passage=passage, reference=reference, extra=extra
   )
-  return example, Counter(found.keys())
+  return example, Counter(found)
 
 
 def screen(job: Job, screener: Screener, folder: pathlib.Path) -> None:
