@@ -99,7 +99,9 @@ def _filled_every(n: int) -> Callable[[str], str]:
   return lambda s: " ".join(f"{word} also" if not i % n else word for i, word in enumerate(s.split(), 1))
 
 
-_FILLERS = frozenset("the a an of to in on at for with and is are was were be has had have that this it its by as".split())
+_FILLERS = frozenset(
+    "the a an of to in on at for with and is are was were be has had have that this it its by as".split()
+)
 
 
 def _telegram(sentence: str) -> str:
