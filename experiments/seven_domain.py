@@ -100,11 +100,12 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
           group_difference=dict(weight=0.0),
       ),
       summarization=open_task(
-          reference_similarity=dict(weight=0.3, scale=(0.04, 0.6)),
-          rouge=dict(weight=0.5),
+          reference_similarity=dict(weight=0.25, scale=(0.04, 0.6)),
+          rouge=dict(weight=0.55),
+          word_order=dict(weight=0.3),
           answer_length=dict(weight=1.0, min_words=5, max_words=150),
-          pasting=dict(weight=1.0, free=0.4, worthless=0.8),
-          faithfulness=dict(weight=0.3),
+          pasting=dict(weight=1.0, free=0.4, worthless=0.8, disguised_free=0.85, disguised_worthless=1.0),
+          faithfulness=dict(weight=0.2),
       ),
   )
   config.scoring = dict(num_workers=4, completion_timeout_seconds=10.0, batch_timeout_seconds=1800.0)

@@ -89,18 +89,50 @@ def pasted_share(answer: str, prompt: str) -> float:
   return sum(run in known for run in runs) / len(runs) if runs else 0.0
 
 
+@functools.lru_cache(maxsize=64)
+def _threes_of(prompt: str) -> frozenset[tuple[str, ...]]:
+  words = text.words(prompt)
+  fours = text.ngrams(words, 4)
+  return frozenset(text.ngrams(words, 3)) | {(a, b, d) for a, b, _, d in fours} | {(a, c, d) for a, _, c, d in fours}
+
+
+@functools.lru_cache(maxsize=512)
+def disguised_share(answer: str, prompt: str) -> float:
+  """Returns the share of the answer's runs of four words that hold three of the prompt's, in their order.
+
+  The prompt's three are next to each other or have one word between them: a word put in, left out or
+  changed in every fourth place hides nothing.
+  """
+  runs, known = text.ngrams(text.words(answer), 4), _threes_of(prompt)
+  held = (
+      r[:3] in known or r[1:] in known or (r[0], r[1], r[3]) in known or (r[0], r[2], r[3]) in known for r in runs
+  )
+  return sum(held) / len(runs) if runs else 0.0
+
+
 @register("pasting", kind="guard")
 def pasting(
-    completion: Completion, example: Example, *, free: float = 0.2, worthless: float = 0.6
+    completion: Completion,
+    example: Example,
+    *,
+    free: float = 0.2,
+    worthless: float = 0.6,
+    disguised_free: float = 0.5,
+    disguised_worthless: float = 0.9,
 ) -> float:
   """Share of the answer's runs of four words that stand in the prompt, in any order: 1 up to `free`.
 
-  0 from `worthless` on. The prompt is all that the model was given, so a source and a dialogue belong to
-  it. People paste too, and how much is a data set's habit: highlights of CNN/DailyMail share 22 % on
-  average and 53 % at the ninetieth percentile, summaries of dialogues 5 % and 16 %. Changing every
-  fourth word gets around it, and costs `reference_similarity` little.
+  0 from `worthless` on. The same with runs that hold three of the prompt's words in their order, between
+  `disguised_free` and `disguised_worthless`; the lower of both counts. The prompt is all that the model was
+  given, so a source and a dialogue belong to it. People paste too, and how much is a data set's habit: the
+  mean and ninetieth percentile are 22 and 52 % for CNN/DailyMail's highlights (disguised 48 and 82 %), 5
+  and 16 % for summaries of dialogues (18 and 37 %), 1 and 6 % for XSum (11 and 28 %); a pasted dialogue has
+  79 % or more, and 90 % disguised when every fourth word was changed, put in or left out. Changing every
+  third gets around it.
   """
   share = pasted_share(completion.answer, example.prompt)
+  disguised = disguised_share(completion.answer, example.prompt)
   return Score(
-      text.ramp(share, worthless, free), f"{share:.0%} of its runs of four words stand in the prompt."
+      min(text.ramp(share, worthless, free), text.ramp(disguised, disguised_worthless, disguised_free)),
+      f"{share:.0%} of its runs of four words stand in the prompt, {disguised:.0%} hold three of its words.",
   )

@@ -70,11 +70,36 @@ def test_pasting_counts_runs_of_four_words_in_any_order():
 
 def test_pasting_is_free_up_to_what_people_paste_and_worthless_from_a_second_share_on():
   source = "a b c d e f g h i j k l"
-  half = "a b c d i j k l"  # 40 %
-  assert guarded(guards.pasting, half, source, free=0.2, worthless=0.6) == pytest.approx(0.5)
-  assert guarded(guards.pasting, half, source, free=0.4, worthless=0.8) == 1.0
+  half = "a b c d i j k l"  # 40 %; 4 of its 5 runs hold three words of the source in a row
+  exact = dict(disguised_free=0.8, disguised_worthless=1.0)
+  assert guarded(guards.pasting, half, source, free=0.2, worthless=0.6, **exact) == pytest.approx(0.5)
+  assert guarded(guards.pasting, half, source, free=0.4, worthless=0.8, **exact) == 1.0
+  assert guarded(guards.pasting, half, source, free=0.4, worthless=0.8) == pytest.approx(0.25)  # (0.9 - 0.8) / 0.4
   assert guarded(guards.pasting, source, source) == 0.0
   assert guarded(guards.pasting, STORY) == 1.0
+
+
+def test_a_word_changed_left_out_or_put_in_at_every_fourth_place_hides_no_paste():
+  words = corruptions.ARTICLES[0].split()[:60]
+  disguises = {
+      "changed": ["quite" if i % 4 == 3 else w for i, w in enumerate(words)],
+      "left out": [w for i, w in enumerate(words) if i % 4 != 3],
+      "put in": [x for i, w in enumerate(words) for x in ((w, "really") if i % 4 == 3 else (w,))],
+  }
+  for paste in disguises.values():
+    answer = " ".join(paste)
+    assert guards.pasted_share(answer, corruptions.ARTICLES[0]) < 0.3
+    assert guards.disguised_share(answer, corruptions.ARTICLES[0]) > 0.8
+    assert guarded(guards.pasting, answer, corruptions.ARTICLES[0]) < 0.3
+  assert guarded(guards.pasting, corruptions.SUMMARIES[0], corruptions.ARTICLES[0]) > 0.9
+
+
+def test_disguised_runs_by_hand():
+  source = "a b c d e f g h"
+  # Runs of "a b x c d e": "a b x c" holds a b c; "b x c d" b c d; "x c d e" c d e.
+  assert guards.disguised_share("a b x c d e", source) == 1.0
+  # "a c d x y z": "a c d x" holds a c d (b left out); "c d x y" and "d x y z" hold no three.
+  assert guards.disguised_share("a c d x y z", source) == pytest.approx(1 / 3)
 
 
 def test_guards_say_why():
