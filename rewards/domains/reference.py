@@ -82,6 +82,9 @@ def reference_similarity(*, model: str = "all-MiniLM-L6-v2", scale: tuple = ()):
   `repetition` have to guard it. A text of its own with another plot than the reference's gets little: over
   a group that is noise, not direction.
 
+  It is a topic detector above all: replacing sentences by foreign ones lowers it in order (rank correlation
+  0.93 over 26 answers), cutting the end less so (0.40), shuffling sentences not at all.
+
   The scale is from training rows, unrelated texts against related ones (MiniLM; median): another prompt's
   brainstorm 0.02 against answers to nearly the same prompt 0.32, another prompt's story 0.18 against
   alternate sentences of one story 0.32, another article's summary 0.07 against an article's lead 0.42. So
