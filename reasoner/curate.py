@@ -27,7 +27,7 @@ from reasoner.run import assemble
 from reasoner.run.settings import Settings
 from rewards import recipes
 from rewards.errors import ConfigError
-from rewards.service import workers
+from rewards.service import Service
 
 _OUTPUT = flags.DEFINE_string("output", None, "A new or empty folder, or one of an interrupted curation.")
 _PROCESSES = flags.DEFINE_integer("processes", None, "That screen rows; by default one a core.")
@@ -81,7 +81,7 @@ def curate(rows: assemble.Rows, output: pathlib.Path, processes: int) -> None:
     def verdicts() -> gold.Verdicts:
       scoring = dataclasses.asdict(settings.scoring)
       service = resources.enter_context(
-          workers.Service(
+          Service(
               settings.rewards, defaults=rows.default_rewards, plugins=settings.plugins, **scoring
           )
       )
