@@ -232,7 +232,7 @@ def _is_plain(factor) -> bool:
 
 
 def features(tree) -> set[str]:
-  """What a prompt's verb forbids: "square" under a root, "product" of sums, a "sum" on top, a "root" below."""
+  """What a verb forbids: "square" under a root, "product" of sums, a "sum" on top, a "root" below."""
   import sympy
 
   found = {"sum"} if tree.is_Add else set()

@@ -85,7 +85,7 @@ def _number(text: str, expected: str, prompt: str) -> Verdict:
       raise Refused("false_equation", f"Number: {false.text[:60]!r} is false.")
     value = sentences.settle(answer, numbers.NumberKind(prompt))
     return Verdict(str(value), numbers.equal(value, reference, prompt))
-  kind = formula.FormulaKind(prompt, reference)
+  kind = formula.FormulaKind(prompt)
   stated = sentences.settle(answer, kind)
   return Verdict(stated, formula.equal(stated, reference, prompt))
 
