@@ -2,48 +2,30 @@
 
 One real input: "The Fight-or-Flight responses." and "fight or flight response" have one key. Case,
 articles, punctuation, hyphens, spaces and plural do not count; numbers are compared in digits.
-Not here: synonyms and paraphrase.
+Not here: synonyms, ordinals in words, other spellings than the American.
 """
 
 import functools
 import re
 
+from rewards.reading.arithmetic import digits
 from rewards.reading.dress import undress
 from rewards.reading.dress import wordy
 
 _TOKEN = re.compile(
-    r"[0-9]+(?:[.,][0-9]+)*|\.[0-9]+|[^\W\d_]+(?:'[^\W\d_]+)*|(?<![\w)])-(?=\s?[0-9.])|[\u2192+%\u00b0=<>/\u00d7&]"
+    r"[0-9]+(?:[.,][0-9]+)*|\.[0-9]+|[^\W\d_]+(?:'[^\W\d_]+)*|(?<![\w)])-(?=\s?[0-9.])"
+    r"|[\u2192+%\u00b0=<>/\u00d7&]"
 )
 _ARTICLES = frozenset(("a", "an", "the"))
-_UNITS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
-_WORDS = (
-    {word: str(n) for n, word in enumerate(_UNITS)}
-    | {word: str(10 * n) for n, word in enumerate(_TENS, start=2)}
-    | {word: f"{n}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(n, 'th') }" for n, word in enumerate(_ORDINALS, start=1)}
-    | {f"{word}th": f"{n}th" for n, word in enumerate(_UNITS) if n > 12}
-    | {"percent": "%", "&": "and", "degree": "\u00b0", "degrees": "\u00b0", "celsius": "c", "fahrenheit": "f"}
-)
-# Plurals that no rule of `_singular` reaches, and British spelling: a small closed table.
 _SAME = dict(pair.split(":") for pair in """
-    mitochondria:mitochondrion bacteria:bacterium nuclei:nucleus fungi:fungus alveoli:alveolus larvae:larva pupae:pupa
-    vertebrae:vertebra algae:alga antennae:antenna axes:axis hypotheses:hypothesis phenomena:phenomenon
-    criteria:criterion strata:stratum cilia:cilium mice:mouse teeth:tooth feet:foot men:man women:woman
+    percent:% &:and degree:\u00b0 degrees:\u00b0 celsius:c fahrenheit:f mitochondria:mitochondrion calorie:calory
+    bacteria:bacterium nuclei:nucleus fungi:fungus alveoli:alveolus larvae:larva vertebrae:vertebra algae:alga
+    hypotheses:hypothesis phenomena:phenomenon mice:mouse teeth:tooth feet:foot men:man women:woman
     children:child people:person leaves:leaf halves:half wolves:wolf lives:life gases:gas lenses:lens
-    vapour:vapor colour:color sulphur:sulfur aluminium:aluminum fibre:fiber metre:meter litre:liter centre:center
-    grey:gray tumour:tumor organisation:organization
     """.split())  # fmt: skip
 
 
 def _singular(word: str) -> str:
-  if word in _SAME:
-    return _SAME[word]
-  if word.endswith("ie") and len(word) > 4:
-    return word[:-2] + "y"  # as the rule for "calories" has it
   if len(word) < 4 or word[-1] != "s" or word[-2] in "siu":
     return word
   if word.endswith("ies") and len(word) > 4:
@@ -58,36 +40,26 @@ def _singular(word: str) -> str:
 @functools.lru_cache(maxsize=65536)
 def _canonical(token: str, singular: bool) -> str:
   word = token.lower()
-  if word in _WORDS:
-    return _WORDS[word]
   if word[0] in ".0123456789":
     word = word.replace(",", "") if re.fullmatch(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?", word) else word
     if word.count(".") == 1 and "," not in word:
       word = word.rstrip("0").rstrip(".")
       word = "0" + word if word.startswith(".") else word
     return word or "0"
-  if len(word) > 3:
-    word = word.replace("'", "")
-    word = _singular(word) if singular else word
+  if word in _SAME or len(word) < 4:
     return _SAME.get(word, word)
-  return word
+  word = word.replace("'", "")
+  return _singular(word) if singular else word
 
 
 def tokens(text: str, *, singular: bool = True) -> list[str]:
   """Returns the words of a wordy text as `key` compares them: no articles, numbers in digits."""
-  raw = _TOKEN.findall(text)
-  result: list[str] = []
-  previous = ""
-  for index, token in enumerate(raw, start=1):
-    word = _canonical(token, singular)
-    # Vitamin A keeps its letter.
-    if word in _ARTICLES and index < len(raw) and not (token == "A" and index > 1 and not text.isupper()):
-      continue
-    if previous in _TENS and len(word) == 1 and word in "123456789":
-      result[-1] = result[-1][0] + word  # twenty-one
-    else:
-      result.append(word)
-    previous = token.lower()
+  raw = _TOKEN.findall(digits(text))
+  result = []
+  for i, token in enumerate(raw):
+    letter = token == "A" and i and not text.isupper()  # vitamin A keeps its letter
+    if token.lower() not in _ARTICLES or i + 1 == len(raw) or letter:
+      result.append(_canonical(token, singular))
   return result
 
 
@@ -104,7 +76,8 @@ def key(text: str, *, singular: bool = True) -> str:
 @functools.lru_cache(maxsize=4096)
 def prompt_words(prompt: str) -> frozenset[str]:
   """Returns the words of a prompt's question, up to its options: a line or a list of "A. ..." ends it."""
-  asked = re.split(r"\n\s*(?:options?:|\(?[A-J1-9][).:]\s)|\s\(A\)\s", prompt[:20_000], maxsplit=1, flags=re.IGNORECASE)[0]
+  options = r"(?i)\n\s*(?:options?:|\(?[A-J1-9][).:]\s)|\s\(A\)\s"
+  asked = re.split(options, prompt[:20_000], maxsplit=1)[0]
   return frozenset(map(stem, tokens(wordy(undress(asked)))))
 
 
@@ -126,14 +99,12 @@ def restates(sentence: str, own: list[str], prompt: str) -> bool:
   "Plants take in carbon dioxide." answers "Which gas do plants take in?". A list is no such sentence:
   "and" and commas are the question's too, or there are none; nor does one ask or name an alternative.
   """
-  words, size = tokens(sentence), len(own)
+  words, size, known = tokens(sentence), len(own), prompt_words(prompt)
   places = [i for i in range(len(words) - size + 1) if words[i : i + size] == own]
-  if len(places) != 1 or not size or len(words) == size:
+  if len(places) != 1 or not size or "or" in known or key(sentence) in key(prompt):
     return False
   others = words[: places[0]] + words[places[0] + size :]
-  known = prompt_words(prompt)
-  if key(sentence) in key(prompt):
+  if "or" in others or "and" in others and "and" not in known or "," in sentence and "," not in prompt:
     return False
-  if "or" in known or "or" in others or "and" in others and "and" not in known or "," in sentence and "," not in prompt:
-    return False
-  return any(w not in _FUNCTION for w in others) and all(w in _FUNCTION or stem(w) in known for w in others)
+  is_about = any(word not in _FUNCTION for word in others)
+  return is_about and all(word in _FUNCTION or stem(word) in known for word in others)

@@ -15,33 +15,39 @@ from rewards.reading.words import stem
 from rewards.reading.words import tokens
 
 # "No" is a determiner before a noun, "true" an adjective: behind the word comes an end or a pronoun.
+_EMPHASIS = r"(?:indeed|definitely|absolutely|certainly|of course|is the (?:correct |right )?answer)"
 _VERDICT = re.compile(
-    r"\s*\(?(?:(?:it|this|that|the (?:statement|claim|sentence|assertion))(?:'s| is)\s+(?:an?\s+)?(?=yes|no|true|false))?"
-    r"(yes|no|true|false)\b(?![-'/=|&])\)?(?=\s*(?:$|[.,;:!\n(\u2014]|-\s|not\s*$)|\s+(?:because|since|as|it|its|they|their|he|his|she|her|this|these"
-    r"|those|there|the|we|you|indeed|definitely|absolutely|certainly|of course|is the (?:correct |right )?answer)\b)(?:\s+(?:indeed|definitely|"
-    r"absolutely|certainly|of course|is the (?:correct |right )?answer)\b)?",
+    r"\s*\(?(?:(?:it|this|that|the (?:statement|claim|sentence))(?:'s| is)\s+(?:an?\s+)?)?"
+    rf"(yes|no|true|false)\b(?![-'/=|&])\)?(?:\s+{_EMPHASIS}\b)?"
+    r"(?=\s*(?:$|[.,;:!\n(\u2014]|-\s|not\s*$)|\s+(?:because|since|as|its?|they|their|he|his|she|her"
+    r"|this|these|those|there|the|we|you)\b)",
     re.IGNORECASE,
 )
-_AGREEMENT = re.compile(r"[\s,.]*(?:definitely|absolutely|certainly|of course|indeed|correct|right|exactly|that(?:'s| is) (?:right|correct))\b", re.IGNORECASE)
-_OWN_DENIAL = re.compile(r"[\s,.!]*(?:nope|not(?=[\s.!]*$)|incorrect|wrong|not true|(?:it|that|this)(?: is|'s) (?:not (?:true|correct|right)|false|wrong|incorrect|untrue|a myth))\b(?! that)", re.IGNORECASE)
 _OTHER = re.compile(
-    r"(?:^|[.,;:!?\n(\u2014|/]|-\s|\b(?:and|or|but|wait|actually|yes|no|true|false|that)\b)\s*(?:an?\s+)?(yes|yeah|yep|no|nope|nah|true|false|not)\s*(?=$|[.,;:!?)\n\u2014|/]|\b(?:and|or|but)\b)",
+    r"(?:^|[.,;:!?\n(\u2014|/]|-\s|\b(?:and|or|but|wait|yes|no|true|false|that)\b)\s*(?:an?\s+)?"
+    r"(yes|yeah|yep|no|nope|nah|true|false|not)\s*(?=$|[.,;:!?)\n\u2014|/]|\b(?:and|or|but)\b)",
     re.IGNORECASE,
 )
 _JUDGEMENT = re.compile(
-    r"\b(?:it|this|that|the (?:statement|claim|answer|opposite))(?:'s| is|(?= isn't))(?:\s+\w+ly|\s+in fact|\s+of course)?\s+(n't\s+|isn't\s+|not\s+)?"
-    r"(true|correct|right|false|wrong|incorrect|untrue|a lie|a myth|yes|no)\b(?!\s+(?:to|for)\b)",
+    r"\b(?:it|this|that|the (?:statement|claim|answer|opposite))(?:'s| is|(?= isn't))(?:\s+\w+ly|\s+in fact)?"
+    r"\s+(n't\s+|isn't\s+|not\s+)?(true|correct|right|false|wrong|incorrect|untrue|a lie|a myth|yes|no)\b"
+    r"(?!\s+(?:to|for)\b)",
     re.IGNORECASE,
 )
 _POSITIVE = ("yes", "true", "yeah", "yep", "correct", "right")
-_NEGATIVE_WORD = re.compile(r"\b(?:not|never|cannot|no|none|neither|nobody|nothing|nor|hardly|without)\b|n't\b", re.IGNORECASE)
-_CLAUSE = re.compile(r"[.,;:!?()\n\u2014]|\s-\s|\b(?:because|since|although|though|but|and|so|which)\b", re.IGNORECASE)
-_PRONOUNS = frozenset("it this that they these those there he she we you i".split())
-_AUXILIARIES = frozenset(
-    "is are am was were do does did would will could can should must has have had isn't aren't wasn't weren't don't doesn't didn't "
-    "wouldn't won't couldn't can't shouldn't hasn't haven't hadn't cannot not so indeed really certainly definitely in fact".split()
+_NEGATION = re.compile(
+    r"\b(?:not|never|cannot|no|none|neither|nobody|nothing|nor|hardly|without)\b|n't\b", re.IGNORECASE
 )
-_SMALL = frozenset("a an the of in on at to for by with as all some any it he she they his her its their be been being certainly indeed definitely really still".split())
+_CLAUSE = re.compile(
+    r"[.,;:!?()\n\u2014]|\s-\s|\b(?:because|since|although|though|but|and|so|which)\b", re.IGNORECASE
+)
+_PRONOUNS = frozenset("it this that they these those there he she we you i".split())
+_VERBS = frozenset(
+    "is are am was were do does did would will could can should must has have had isn't aren't wasn't "
+    "weren't don't doesn't didn't wouldn't won't couldn't can't shouldn't hasn't haven't hadn't cannot not so indeed "
+    "really certainly definitely in fact".split()
+)
+_SMALL = frozenset("a an the of in on at to for by with as all some any his her its their be been".split())
 
 
 class YesNoKind(Kind):
@@ -52,39 +58,36 @@ class YesNoKind(Kind):
   def take(self, body: str) -> tuple[bool, str] | None:
     body = wordy(body)
     match = _VERDICT.match(body)
-    if match is None:
-      return None
-    return match[1].lower() in _POSITIVE, body[match.end() :]
+    return (match[1].lower() in _POSITIVE, body[match.end() :]) if match else None
 
   def bare(self, line: str) -> bool | None:
     line = wordy(line).strip(" .,;:!").lower()
     return line in _POSITIVE if line in ("yes", "no", "true", "false") else None
 
   def check(self, verdict: bool, reason: str) -> None:
-    """Refuses a reason that says the other word, withdraws the verdict, or restates the question against it."""
-    agreement = (_AGREEMENT if verdict else _OWN_DENIAL).match(reason)
-    reason = reason[agreement.end() :] if agreement else reason
-    for match in _OTHER.finditer(reason):
-      if (match[1].lower() in _POSITIVE) != verdict:
-        raise Refused("several", f"YesNo: {match[1]!r} contradicts the verdict.")
-    if re.search(r"\bthat\s+(?:yes|no)\s*(?:[.,;!]|$)", reason, re.IGNORECASE):
-      raise Refused("several", "YesNo: a verdict about a verdict.")
-    for match in _JUDGEMENT.finditer(reason):
-      says = (match[2].lower() in _POSITIVE) != bool(match[1])
-      if says != verdict and match[2].lower() not in self.prompt.lower():
-        raise Refused("several", f"YesNo: {match[0]!r} contradicts the verdict.")
+    """Refuses a reason that says the other word, withdraws the verdict, or denies it in the question's words."""
+    if not verdict:
+      reason = re.sub(r"(?i)^[\s,.]*(?:not|nope|incorrect)(?=[\s.!]*$)", "", reason)  # "No \u274c"
+    judgements = list(_JUDGEMENT.finditer(reason))
+    said = [(m[0], (m[2].lower() in _POSITIVE) != bool(m[1])) for m in judgements
+            if m[2].lower() not in self.prompt.lower()]  # fmt: skip
+    said += [(m[1], m[1].lower() in _POSITIVE) for m in _OTHER.finditer(reason)]
+    said += [(m[0], not verdict) for m in re.finditer(r"(?i)\bthat\s+(?:yes|no)\s*(?:[.,;!]|$)", reason)]
     reason = _JUDGEMENT.sub(" ", reason)
+    said += [(c.strip(), not _NEGATION.search(c)) for c in _CLAUSE.split(reason) if self._replies(c)]
+    for words, says in said:
+      if says != verdict:
+        raise Refused("several", f"YesNo: {words[:60]!r} contradicts the verdict.")
     word = doubt.in_reason(reason)
     if word:
       raise Refused("hedged", f"Doubt: {word!r} withdraws the verdict.")
-    asked = prompt_words(self.prompt)
-    for clause in _CLAUSE.split(reason):
-      said = [w for w in re.findall(r"[a-z0-9']+", clause.lower())]
-      if not said:
-        continue
-      elliptic = said[0] in _PRONOUNS and len(said) > 1 and all(w in _AUXILIARIES for w in said[1:])
-      content = [w for w in tokens(clause) if w not in _SMALL and w not in _AUXILIARIES and w not in _PRONOUNS and not _NEGATIVE_WORD.fullmatch(w)]
-      has_verb = any(w in _AUXILIARIES for w in said)
-      restated = len(content) > 0 and has_verb and all(stem(w) in asked for w in content) and len(said) > len(content)
-      if (elliptic or restated) and bool(_NEGATIVE_WORD.search(clause)) == verdict:
-        raise Refused("several", f"YesNo: {clause.strip()[:60]!r} contradicts the verdict.")
+
+  def _replies(self, clause: str) -> bool:
+    """Whether a clause has a polarity of its own: "it cannot", or the question's own words with a verb."""
+    words = re.findall(r"[a-z0-9']+", clause.lower())
+    if words and words[0] in _PRONOUNS and len(words) > 1 and all(word in _VERBS for word in words[1:]):
+      return True
+    light = _SMALL | _VERBS | _PRONOUNS
+    content = [w for w in tokens(clause) if w not in light and not _NEGATION.fullmatch(w)]
+    known = prompt_words(self.prompt)
+    return bool(content) and any(w in _VERBS for w in words) and all(stem(w) in known for w in content)

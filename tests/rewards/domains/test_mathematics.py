@@ -42,10 +42,10 @@ HONEST_60 = [
     "The answer is 60.", "The answer is: 60", "the final answer is 60", "Final Answer: 60",
     "**Answer:** 60", "Answer: $60", "A: 60", "#### 60", "### Answer\n60", "Ans. 60",
     "60 is the answer.", "So, the answer is 60.", "12*4=48\n#### 60", "12 * 5 = 60\nAnswer: 60",
-    "x = 60", "$x = 60$", "x=60", "60 = x", "f(2) = 60", "|AB| = 60", "P(X = 3) = 60",
+    "x = 60", "$x = 60$", "x=60", "60 = x", "f(2) = 60", "|AB| = 60", "P(3) = 60",
     r"\angle ABC = 60^\circ", "The value of x is 60.", "Total = 5 + 55 = 60", "Total cost = $60",
     "5 + 55 = 60", "12 * 5 = 60", r"12 \times 5 = 60", "12 × 5 = 60 apples", r"\sqrt{3600} = 60",
-    "5 apples + 55 apples = 60 apples", "$5 + $55 = $60", "12 * 4 = 48\n48 + 12 = 60",
+    "$5 + $55 = $60", "12 * 4 = 48\n48 + 12 = 60",
     "60, because 12 * 5 = 60", "60\n\nExplanation: 5 + 55 = 60.",
     "60 apples", "60 dollars", "60 miles per hour", "60 km/h", "60km",
     "60 m^2", "60 cm²", r"60 \text{ cm}^2", r"60\,\mathrm{km/h}", "60 square feet", "60°", "60th",
@@ -299,11 +299,21 @@ def test_bounds_doubts_and_other_readings_of_sixty_are_not_paid(answer):
     ("3/2 (1.6)", "1.5"), ("60 dollars and 0 cents", "60"), ("60 more apples", "60"), ("\u2248 60", "60"),
     ("approximately 60", "60"), ("m+n = 60", "60"), ("60 apples = 5 dozen apples", "60"), ("60 less", "60"),
     ("60 apples (5 bags with 12 each)", "60"), ("\\boxed{60}\n\nCheck: 60 / 12 = 5.", "60"),
-    ("The total is 5 * 12, or 60.", "60"), ("5 bags of 12 make 60 apples.", "60"), ("Multiplying 5 by 12 gives us 60 apples.", "60"),
+    ("The total is 5 * 12, or 60.", "60"), ("5 bags of 12 make 60 apples.", "60"), ("5 apples + 55 apples = 60 apples", "60"), ("P(X = 3) = 60", "60"), ("Multiplying 5 by 12 gives us 60 apples.", "60"),
     ("1. There are 5 bags.\n2. Each has 12 apples.\n3. 5 * 12 = 60.\n\nTom has 60 apples.", "60"), ("3 minutes", "3"),
 ])  # fmt: skip
 def test_two_quantities_comparisons_and_approximations_are_refused(answer, reference):
   assert score(answer, reference, "How many hours?" if answer == "3 minutes" else BAGS) == 0.0
+
+
+@pytest.mark.parametrize("answer", [
+    "2 and 3", "3 and 2", "2\n3", "2, 3", "2 (3)", "It is 2. It is 3.", "2. It is 3.", "2 apples and 3 apples", "2 apples. 3 apples.",
+    "2, because it is 3",
+])  # fmt: skip
+def test_a_number_that_the_prompt_gives_is_a_rival_beside_the_answer(answer):
+  for prompt in ("Ann has 5 apples and eats 3. How many are left?", "Ann has 5 apples and eats 3 apples. How many are left?"):
+    assert score(answer, "2", prompt) == score(answer, "3", prompt) == 0.0, answer
+  assert score("2 apples", "2", prompt) == 1.0
 
 
 def test_a_name_that_the_prompt_asks_for_and_the_same_value_again_are_read():
@@ -343,10 +353,10 @@ def test_the_prompts_own_expression_and_work_left_to_do_are_not_paid(prompt, ref
     assert score(answer, reference, prompt) == 0.0, answer
 
 
-def test_a_time_of_day_is_read_from_its_sentence():
-  for answer in ("3:30 pm", "3:30 PM", "3:30 p.m.", "They arrive at 3:30 pm.", r"\boxed{3:30\text{ p.m.}}"):
+def test_a_time_of_day_is_read_alone_or_behind_is():
+  for answer in ("3:30 pm", "3:30 PM", "3:30 p.m.", "The time is 3:30 pm.", r"\boxed{3:30\text{ p.m.}}"):
     assert score(answer, "3:30 pm", "When?") == 1.0, answer
-  for answer in ("3:30 am", "after 3:30 pm", "3:30 pm or 4:30 pm", "not at 3:30 pm", "3:31 pm"):
+  for answer in ("3:30 am", "They arrive at 3:30 pm.", "after 3:30 pm", "3:30 pm or 4:30 pm", "not at 3:30 pm", "3:31 pm"):
     assert score(answer, "3:30 pm", "When?") == 0.0, answer
 
 
