@@ -155,7 +155,8 @@ def generate(
   def write(carry, hidden):
     """Draws the token at `step` of every row that has not ended."""
     step = carry["step"]
-    logits = last_logits(hidden, table).at[:, pad_id].set(-jnp.inf)
+    logits = jnp.where(jnp.arange(len(table)) == pad_id, -jnp.inf, last_logits(hidden, table))
+    logits = jax.lax.optimization_barrier(logits)  # else each pass over them transposes the product anew
     token, log_probability = draw(logits, jax.vmap(jax.random.fold_in, (0, None))(keys, step), sampling)
     ended = carry["ended"]
     token = jnp.where(ended, pad_id, token).astype(jnp.int32)
