@@ -26,6 +26,7 @@ _SIGN = re.compile(r"(?<=[\d\s])[-+*/=<>×÷](?=[\s\d])")  # of arithmetic, whic
 _UNIT = re.compile(r"(?<=\d)\s*(?:[^\W\d_]+[\s.]{0,2}){1,4}(?=[-+*/=×÷])")  # "36 items / 2" is 36 / 2
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|[\n\r]+")
 
+_VERDICT_WORD = re.compile(r"\b(?:[A-J]|(?i:yes|no|true|false|answer|option|choice|correct))\b")
 _TIMES = re.compile(r"(?<=\d)\s*[xX]\s*(?=\d)")
 _PLAIN = str.maketrans({"–": "-", "−": "-", "$": None, "€": None, "£": None})
 _CONCLUDING = frozenset("answer answers choice option correct true false yes no result therefore hence thus".split())
@@ -119,7 +120,8 @@ def _leading(said: str, shared: int, completion: Completion, example: Example) -
     # A formula is no value that arithmetic arrives at: it has to be written down.
     written = not re.fullmatch(r"[-+\d.,/ ]*", answer.stated) and _bare(answer.stated) in _bare(said)
     plain = _TIMES.sub(" * ", _UNIT.sub(" ", said.translate(_PLAIN)))
-    led = written or any(reading.reaches(work, answer.stated) for work in (said, plain))
+    works = {said, plain} if re.search(r"\d", said) else ()
+    led = written or any(reading.reaches(work, answer.stated) for work in works)
     if led:
       return _LEADS, "it arrives at the answer"
     last = plain.rpartition("=")[2].split()  # algebra and units that arithmetic cannot read
@@ -139,7 +141,8 @@ def _bare(passage: str) -> str:
 
 def _states(sentence: str, reference, prompt: str) -> str | None:
   """Returns what a sentence states: a verdict as an answer would, or the one choice that it names."""
-  if isinstance(reference, (Choice, YesNo)) and (stated := reading.stated(sentence, reference, prompt)):
+  verdict = _VERDICT_WORD.search(sentence)  # reading takes a millisecond, and most sentences state nothing
+  if verdict and isinstance(reference, (Choice, YesNo)) and (stated := reading.stated(sentence, reference, prompt)):
     return stated
   return _names(text.words(sentence), reference) if isinstance(reference, Choice) else None
 
@@ -147,5 +150,10 @@ def _states(sentence: str, reference, prompt: str) -> str | None:
 def _names(sentence: tuple[str, ...], reference: Choice) -> str | None:
   """Returns the label of the one choice whose text stands in a sentence's words."""
   words = f" {' '.join(sentence)} "
-  named = [label for label, choice in reference.choices if f" {' '.join(text.words(choice))} " in words]
+  named = [label for label, choice in _choices(reference.choices) if choice in words]
   return named[0] if len(named) == 1 else None
+
+
+@functools.lru_cache(maxsize=64)
+def _choices(choices: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
+  return [(label, f" {' '.join(text.words(choice))} ") for label, choice in choices]

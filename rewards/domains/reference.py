@@ -76,7 +76,7 @@ def reference_similarity(*, model: str = "all-MiniLM-L6-v2", scale: tuple = ()):
 
   Each sentence of the answer looks for its likest in the reference (precision), and the other way round
   (recall), by the cosine of their embeddings, less a part of what the answer's sentence has in common with
-  stock sentences and with the request: an advert, a refusal, advice for every occasion and the prompt in
+  stock sentences and with the request, whose content words are left out of both texts: an advert, a refusal, advice for every occasion and the prompt in
   other words resemble every reference a little, and that is taken off. Brevity costs recall, padding
   precision, one good sentence over and over recall; shuffled sentences cost nothing, so `word_order` and
   `repetition` have to guard it. A text of its own with another plot than the reference's gets little: over
