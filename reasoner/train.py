@@ -227,7 +227,10 @@ def finish(
   """Writes the adapter, summary.json and the report: the run is then complete."""
   settings, workdir = run.settings, run.workdir
   base = str(workdir.base) if run.model.from_nothing else settings.model.path or run.model.hub_name
-  peft_format.write(workdir.adapter, actor, settings.model.lora, base=base, template=prompts.TEMPLATE)
+  peft_format.write(
+      workdir.adapter, actor, settings.model.lora,
+      base=base, license=run.model.license, template=prompts.TEMPLATE,
+  )  # fmt: skip
   summary = {
       "config_hash": run.config_hash,
       "seed": settings.seed,

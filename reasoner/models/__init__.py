@@ -55,10 +55,12 @@ class ModelSource(Protocol):
   Attributes:
     from_nothing: the weights are drawn, not read, and all of them need training before LoRA.
     hub_name: what the base is called on the Hugging Face hub; "" where it is not there.
+    license: its name there.
   """
 
   from_nothing: bool
   hub_name: str
+  license: str
 
   def check(self) -> None:
     """Raises ConfigError, naming the cure, where packages or files are missing.

@@ -50,6 +50,7 @@ class Embedded:
 
   from_nothing = True
   hub_name = ""
+  license = "apache-2.0"
 
   def check(self) -> None:
     """Nothing can be missing."""

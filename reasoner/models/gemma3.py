@@ -63,6 +63,7 @@ class _Gemma3:
   """What both sources share: a directory, given by `path` or else fetched."""
 
   from_nothing = False
+  license = "gemma"
 
   def __init__(self, path: str | None = None):
     """Takes a directory to read in place of fetching one."""

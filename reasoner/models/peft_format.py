@@ -1,6 +1,6 @@
 r"""A trained adapter in PEFT's format: what Hugging Face, vLLM and their like read.
 
-  write(pathlib.Path("adapter"), actor, settings, base="google/gemma-3-1b-it", template=TEMPLATE)
+  write(pathlib.Path("adapter"), actor, settings, base=HUB_1B, license="gemma", template=TEMPLATE)
   # adapter/adapter_model.safetensors, adapter_config.json, README.md
 
   from peft import PeftModel
@@ -54,12 +54,14 @@ def adapter_of(model: "Gemma3", settings: Lora) -> dict[str, tuple["np.ndarray",
   return pairs
 
 
-def write(directory: pathlib.Path, model: "Gemma3", settings: Lora, *, base: str, template: str) -> None:
+def write(
+    directory: pathlib.Path, model: "Gemma3", settings: Lora, *, base: str, license: str, template: str
+) -> None:
   """Writes the adapter of an actor into a directory, made if absent.
 
   Args:
     settings: the adapter's.
-    base: the name or path of the model that it belongs to.
+    base: the name or path of the model that it belongs to. license: its name on the hub.
     template: of the prompts that it was trained under, for the card.
   """
   import numpy as np
@@ -86,7 +88,7 @@ def write(directory: pathlib.Path, model: "Gemma3", settings: Lora, *, base: str
       "use_dora": False,
   }
   (directory / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-  (directory / CARD).write_text(_CARD.format(base=base, template=template), encoding="utf-8")
+  (directory / CARD).write_text(_CARD.format(base=base, license=license, template=template), encoding="utf-8")
 
 
 _CARD = """\
@@ -94,7 +96,7 @@ _CARD = """\
 base_model: {base}
 library_name: peft
 pipeline_tag: text-generation
-license: gemma
+license: {license}
 tags: [lora, grpo, reasoning]
 ---
 A LoRA adapter that thinks in `<reasoning>…</reasoning>` and answers in `<answer>…</answer>`, trained

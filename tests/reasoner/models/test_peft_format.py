@@ -70,7 +70,7 @@ def test_peft_computes_the_logits_of_the_actor(base, tokenizer, tmp_path, module
   of = settings(*modules)
   actor = actor_of(base, of)
   hugging_face.write_directory(tmp_path / "base", actor, tokenizer)
-  peft_format.write(tmp_path / "adapter", actor, of, base=str(tmp_path / "base"), template="{task}")
+  peft_format.write(tmp_path / "adapter", actor, of, base=str(tmp_path / "base"), license="gemma", template="{task}")
   ids = np.random.default_rng(1).integers(6, 1280, (2, 24))
   theirs = Gemma3ForCausalLM.from_pretrained(tmp_path / "base", dtype=torch.float32).eval()
   with torch.no_grad():
@@ -88,7 +88,7 @@ def test_the_adapter_comes_back_to_the_bit(base, tmp_path, modules):
 
   of = settings(*modules)
   actor = actor_of(base, of)
-  peft_format.write(tmp_path, actor, of, base="", template="{task}")
+  peft_format.write(tmp_path, actor, of, base="", license="gemma", template="{task}")
   other = lora.add_lora(base, of.rank, of.alpha, of.modules, seed=1)
   peft_format.read(tmp_path, other, of)
   ours, theirs = (nnx.to_flat_state(nnx.state(model, nnx.LoRAParam)) for model in (actor, other))
@@ -101,7 +101,7 @@ def test_names_shapes_and_settings_are_peft_s(base, tmp_path):
   from safetensors import numpy as safetensors
 
   of = settings("kv", "up")
-  peft_format.write(tmp_path, actor_of(base, of), of, base="google/gemma-3-1b-it", template="Task: {task}")
+  peft_format.write(tmp_path, actor_of(base, of), of, base="google/gemma-3-1b-it", license="gemma", template="Task: {task}")
   tensors = safetensors.load_file(tmp_path / "adapter_model.safetensors")
   assert {name: array.shape for name, array in tensors.items() if ".layers.1." in name} == {
       "base_model.model.model.layers.1.self_attn.k_proj.lora_A.weight": (3, 128),
@@ -115,7 +115,7 @@ def test_names_shapes_and_settings_are_peft_s(base, tmp_path):
   assert (config["r"], config["lora_alpha"], config["peft_type"]) == (3, 6.0, "LORA")
   assert config["target_modules"] == ["k_proj", "up_proj", "v_proj"]
   card = (tmp_path / "README.md").read_text()
-  assert "base_model: google/gemma-3-1b-it" in card and "Task: {task}" in card
+  assert "base_model: google/gemma-3-1b-it" in card and "license: gemma" in card and "Task: {task}" in card
 
 
 def test_a_directory_without_an_adapter_is_named(base, tmp_path):

@@ -131,7 +131,7 @@ def test_a_finished_run_is_opened_without_rows_to_the_logits_that_it_ended_with(
   settings = Settings.of(config_of()).model.lora
   actor = trained(lora.add_lora(base, settings.rank, settings.alpha, settings.modules, seed=0))
   hugging_face.write_directory(workdir.base, actor, tokenizer)
-  peft_format.write(workdir.adapter, actor, settings, base=str(workdir.base), template=prompts.TEMPLATE)
+  peft_format.write(workdir.adapter, actor, settings, base=str(workdir.base), license="gemma", template=prompts.TEMPLATE)
   workdir.summary.write_text("{}")
 
   opened = workdir.open()
