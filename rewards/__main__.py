@@ -341,7 +341,8 @@ def _print_breakdown(example: Example, breakdown: RewardBreakdown) -> None:
   for name, score in {"format": Score(1.0, "the gate passed"), **breakdown.scores}.items():
     weight = breakdown.weights.get(name)
     if name in breakdown.guards:
-      weight, effect = breakdown.guards[name], f"x {scorer.guard_factor({name: score}, {name: breakdown.guards[name]}):.3f}"
+      weight = breakdown.guards[name]
+      effect = f"x {scorer.guard_factor({name: score}, {name: weight}):.3f}"
     else:
       effect = "" if weight is None else f"{weight * (score or 0.0):.3f}"
     rows.append((

@@ -124,7 +124,8 @@ def _check_domain(domain: str, entries: Any, defaults: Any) -> DomainRewards:
     settings = dict(entry) if isinstance(entry, Mapping) else {}
     weight = _weight(entry, f"{place}.{name}")
     if spec.kind == "guard" and weight > 1:
-      raise ConfigError(f"{place}.{name}.weight={weight}: {name!r} is a guard; expected a number from 0 to 1.")
+      said = f"{place}.{name}.weight={weight}"
+      raise ConfigError(f"{said}: {name!r} is a guard; expected a number from 0 to 1.")
     settings.pop("weight", None)
     registry.check_settings(spec, settings, f"{place}.{name}")
     if hasattr(spec.function, "check"):

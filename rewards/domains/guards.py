@@ -93,7 +93,8 @@ def pasted_share(answer: str, prompt: str) -> float:
 def _threes_of(prompt: str) -> frozenset[tuple[str, ...]]:
   words = text.words(prompt)
   fours = text.ngrams(words, 4)
-  return frozenset(text.ngrams(words, 3)) | {(a, b, d) for a, b, _, d in fours} | {(a, c, d) for a, _, c, d in fours}
+  gaps = {(a, b, d) for a, b, _, d in fours} | {(a, c, d) for a, _, c, d in fours}
+  return gaps | frozenset(text.ngrams(words, 3))
 
 
 @functools.lru_cache(maxsize=512)
@@ -104,10 +105,8 @@ def disguised_share(answer: str, prompt: str) -> float:
   changed in every fourth place hides nothing.
   """
   runs, known = text.ngrams(text.words(answer), 4), _threes_of(prompt)
-  held = (
-      r[:3] in known or r[1:] in known or (r[0], r[1], r[3]) in known or (r[0], r[2], r[3]) in known for r in runs
-  )
-  return sum(held) / len(runs) if runs else 0.0
+  held = (known & {(a, b, c), (b, c, d), (a, b, d), (a, c, d)} for a, b, c, d in runs)
+  return sum(map(bool, held)) / len(runs) if runs else 0.0
 
 
 @register("pasting", kind="guard")

@@ -29,7 +29,9 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+|[\n\r]+")
 _VERDICT_WORD = re.compile(r"\b(?:[A-J]|(?i:yes|no|true|false|answer|option|choice|correct))\b")
 _TIMES = re.compile(r"(?<=\d)\s*[xX]\s*(?=\d)")
 _PLAIN = str.maketrans({"–": "-", "−": "-", "$": None, "€": None, "£": None})
-_CONCLUDING = frozenset("answer answers choice option correct true false yes no result therefore hence thus".split())
+_CONCLUDING = frozenset(
+    "answer answers choice option correct true false yes no result therefore hence thus".split()
+)
 
 # What remains of a text that is of its own and about the task, and concludes otherwise, or nothing.
 _CONTRADICTS, _WRITTEN, _SILENT, _LEADS = 0.2, 0.6, 0.8, 1.0
@@ -42,8 +44,8 @@ def reasoning(completion: Completion, example: Example) -> Score:
   The product of four factors. Own: 1 from three content words, numbers and signs on that are not copied
   from the prompt in runs of five and not the answer; or a quotation of a part of the prompt that names the
   chosen answer, which is evidence. Fresh: 1 up to 30 % and 0 from 80 % that repeat. About: shares a content
-  word or a number with the prompt, the choices or the program. Leading: math, 1 where the answer is the value of an
-  expression or the last of a true chain in it and no equation of it is false, 0.6 where it stands behind
+  word or a number with the prompt, the choices or the program. Leading: math, 1 where the answer is the value
+  of an expression or the last of a true chain in it and no equation of it is false, 0.6 where it stands behind
   the last equals sign of what arithmetic cannot read, else 0.2; choices and
   yes/no, 1 where its last sentence that states a verdict states the answer's, 0.2 where it states another,
   0.8 where none does; coding, from 0.2 to 1 for three content words shared with prompt and program.
@@ -132,7 +134,9 @@ def _leading(said: str, shared: int, completion: Completion, example: Example) -
   if last is None:
     return _SILENT, "no sentence of it states a verdict"
   stated = answer.stated
-  return (_LEADS, f"it states {last!r}") if last == stated else (_CONTRADICTS, f"it states {last!r}, not {stated!r}")
+  if last == stated:
+    return _LEADS, f"it states {last!r}"
+  return _CONTRADICTS, f"it states {last!r}, not {stated!r}"
 
 
 def _bare(passage: str) -> str:
@@ -142,7 +146,8 @@ def _bare(passage: str) -> str:
 def _states(sentence: str, reference, prompt: str) -> str | None:
   """Returns what a sentence states: a verdict as an answer would, or the one choice that it names."""
   verdict = _VERDICT_WORD.search(sentence)  # reading takes a millisecond, and most sentences state nothing
-  if verdict and isinstance(reference, (Choice, YesNo)) and (stated := reading.stated(sentence, reference, prompt)):
+  readable = verdict and isinstance(reference, (Choice, YesNo))
+  if readable and (stated := reading.stated(sentence, reference, prompt)):
     return stated
   return _names(text.words(sentence), reference) if isinstance(reference, Choice) else None
 

@@ -76,8 +76,9 @@ def reference_similarity(*, model: str = "all-MiniLM-L6-v2", scale: tuple = ()):
 
   Each sentence of the answer looks for its likest in the reference (precision), and the other way round
   (recall), by the cosine of their embeddings, less a part of what the answer's sentence has in common with
-  stock sentences and with the request, whose content words are left out of both texts: an advert, a refusal, advice for every occasion and the prompt in
-  other words resemble every reference a little, and that is taken off. Brevity costs recall, padding
+  stock sentences and with the request, whose content words are left out of both texts: an advert, a
+  refusal, advice for every occasion and the prompt in other words resemble every reference a little, and
+  that is taken off. Brevity costs recall, padding
   precision, one good sentence over and over recall; shuffled sentences cost nothing, so `word_order` and
   `repetition` have to guard it. A text of its own with another plot than the reference's gets little: over
   a group that is noise, not direction.
@@ -156,8 +157,8 @@ def _beyond(passage: str, request: str) -> list[str]:
   """Returns the sentences of a passage without the content words of the request; [""] where none is left."""
   asked, kept = _asked(request), []
   for sentence in embedding.sentences(passage):
-    own = [w for w in sentence.split() if not asked.intersection(map(text.stem, text.words(w)))] if asked else None
-    rest = sentence if own is None else " ".join(own)
+    own = [w for w in sentence.split() if not asked.intersection(map(text.stem, text.words(w)))]
+    rest = " ".join(own) if asked else sentence
     if any(text.is_content(word) for word in text.words(rest)):
       kept.append(rest)
   return kept or [""]
@@ -167,8 +168,8 @@ def agreement(answer, reference, stock, request, common: float) -> tuple[float, 
   """Returns the soft F1 of two texts' sentence vectors with its precision and recall, three decimals.
 
   A pair of sentences agrees by their cosine, less `common` times the largest cosine of the answer's
-  sentence with a stock sentence or with the request, and not below 0. Precision is the mean over the answer's sentences
-  of the best agreement, recall that over the reference's (as BERTScore does with tokens, Zhang et al.
+  sentence with a stock sentence or with the request, and not below 0. Precision is the mean over the answer's
+  sentences of the best agreement, recall that over the reference's (as BERTScore does with tokens, Zhang et al.
   2020). Embeddings differ in their last bits with the shape of a batch, hence the rounding.
 
   Args:
@@ -204,7 +205,8 @@ def _scale(model: str, scale: tuple) -> _Scale:
   if not scale:
     return known
   if len(scale) != 2 or not all(isinstance(x, (int, float)) for x in scale) or not scale[0] < scale[1]:
-    raise ConfigError(f"reference_similarity.scale={scale!r}: expected two rising numbers, as in (0.04, 0.45).")
+    place = f"reference_similarity.scale={scale!r}"
+    raise ConfigError(f"{place}: expected two rising numbers, as in (0.04, 0.45).")
   return _Scale(zero=scale[0], one=scale[1], common=known.common)
 
 

@@ -49,7 +49,8 @@ def rouge(*, scale: tuple = (0.1, 0.5)):
     found = scorer.score(_first_words(reference), _first_words(completion.answer))["rougeL"]
     return Score(
         text.ramp(found.fmeasure, *scale),
-        f"ROUGE-L {found.fmeasure:.2f} to the reference: precision {found.precision:.2f}, recall {found.recall:.2f}.",
+        f"ROUGE-L {found.fmeasure:.2f} to the reference: precision {found.precision:.2f}, "
+        f"recall {found.recall:.2f}.",
     )
 
   return score
