@@ -45,8 +45,8 @@ def reasoning(completion: Completion, example: Example) -> Score:
   from the prompt in runs of five and not the answer; or a quotation of a part of the prompt that names the
   chosen answer, which is evidence. Fresh: 1 up to 30 % and 0 from 80 % that repeat. About: shares a content
   word or a number with the prompt, the choices or the program. Leading: math, 1 where the answer is the value
-  of an expression or the last of a true chain in it and no equation of it is false, 0.6 where it stands behind
-  the last equals sign of what arithmetic cannot read, else 0.2; choices and
+  of an expression or the last of a true chain in it and no equation of it is false, 0.6 where it stands
+  behind the last equals sign of what arithmetic cannot read, else 0.2; choices and
   yes/no, 1 where its last sentence that states a verdict states the answer's, 0.2 where it states another,
   0.8 where none does; coding, from 0.2 to 1 for three content words shared with prompt and program.
 

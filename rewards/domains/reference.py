@@ -168,8 +168,8 @@ def agreement(answer, reference, stock, request, common: float) -> tuple[float, 
   """Returns the soft F1 of two texts' sentence vectors with its precision and recall, three decimals.
 
   A pair of sentences agrees by their cosine, less `common` times the largest cosine of the answer's
-  sentence with a stock sentence or with the request, and not below 0. Precision is the mean over the answer's
-  sentences of the best agreement, recall that over the reference's (as BERTScore does with tokens, Zhang et al.
+  sentence with a stock sentence or with the request, and not below 0. Precision is the mean over the
+  answer's sentences of the best agreement, recall that over the reference's (as BERTScore does with tokens, Zhang et al.
   2020). Embeddings differ in their last bits with the shape of a batch, hence the rounding.
 
   Args:
