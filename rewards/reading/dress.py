@@ -12,19 +12,24 @@ import unicodedata
 
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-"))
 _SUPERSCRIPT = re.compile(f"[{''.join(_SUPERSCRIPTS)}]+")
-_VULGAR = dict(zip("½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞", "1/2 1/3 2/3 1/4 3/4 1/5 2/5 3/5 4/5 1/6 5/6 1/8 3/8 5/8 7/8".split()))
+_VULGAR = dict(zip("½⅓⅔¼¾⅕⅖⅗⅘⅛⅜⅝⅞", "1/2 1/3 2/3 1/4 3/4 1/5 2/5 3/5 4/5 1/8 3/8 5/8 7/8".split()))
 _CHARACTERS = str.maketrans(
     {c: " not " for c in "✗✘❌❎➖👎🚫🤷🙅"}
     | {k: f" {v} " for k, v in _VULGAR.items()}
     | {c: "-" for c in "−‐‑‒﹣"} | {c: "—" for c in "–—―"}
     # Invisible characters become spaces: in front of 60 they are nothing, inside they split it.
-    | {c: " " for c in "\x00\xad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u202a\u202b\u202c\u202d\u202e"}
+    | {c: " " for c in "\x00\xad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"}
+    | {c: " " for c in "\u202a\u202b\u202c\u202d\u202e"}
     | {"×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "÷": r"\div ", "√": r"\sqrt ", "±": r"\pm "}
-    | {"≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "π": r"\pi ", "∞": r"\infty ", "θ": r"\theta "}
-    | {"∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "∅": r"\emptyset "}
-    | {"’": "'", "‘": "'", "“": '"', "”": '"', "«": '"', "»": '"', "º": "°", "⁄": "/", "∕": "/", "→": r"\to "}
+    | {"≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "π": r"\pi "}
+    | {"∞": r"\infty ", "θ": r"\theta ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in "}
+    | {"ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "∅": r"\emptyset "}
+    | {"’": "'", "‘": "'", "“": '"', "”": '"', "«": '"', "»": '"'}
+    | {"º": "°", "⁄": "/", "∕": "/", "→": r"\to "}
 )  # fmt: skip
-_PICTURE = re.compile("[✓✔✅☑⭐✨\U0001f300-\U0001f4ff\U0001f525\U0001f600-\U0001f6ff\U0001f900-\U0001faff\ufe0f]")
+_PICTURE = re.compile(
+    "[✓✔✅☑⭐✨\U0001f300-\U0001f4ff\U0001f525\U0001f600-\U0001f6ff\U0001f900-\U0001faff\ufe0f]"
+)
 _MARKUP = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
@@ -35,6 +40,7 @@ _MARKUP = [
         (r"(?<![\w*)])\*(?=[^\s*])([^*\n]+)(?<=\S)\*(?![\w*(])", r"\1"),
         (r"(?<![\w)}])_(?=[^\W_])([^_\n]+)(?<=[^\W_])_(?!\w)", r"\1"),
         (r"~~|`+|\"", " "),
+        (r"(?<!\S)~\s*(?=\S)", "about "),
         (r"\*\*", "^"),
         (r"\\\\(?=(?:d?frac|sqrt|boxed|pi|left|right|text|cup|infty|pm)\b)", r"\\"),  # escaped twice
         (r"(?<!\\)\\!\s*", ""),
@@ -48,7 +54,9 @@ _MARKUP = [
         (r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![a-zA-Z]))|\\degree(?![a-zA-Z])", "°"),
     )
 ]
-TEXT = re.compile(r"\\(?:text(?:bf|it|rm|normal|sf|tt)?|mbox|hbox|emph|math(?:rm|bf|it|sf)|bf|operatorname)\s*\{([^{}]*)\}")
+TEXT = re.compile(
+    r"\\(?:text(?:bf|it|rm|normal|sf|tt)?|mbox|hbox|emph|math(?:rm|bf|it|sf)|bf|operatorname)\s*\{([^{}]*)\}"
+)
 _WORDY = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (

@@ -114,7 +114,7 @@ def _bits(tree) -> float:
   if tree.is_Rational:
     bits = int(tree.p).bit_length() + int(tree.q).bit_length()
   elif tree.is_Pow and not tree.exp.free_symbols:
-    exponent = abs(_evaluated(tree.exp, frozenset())) if bits < 200 else MAX_BITS
+    exponent = abs(_evaluated(tree.exp, frozenset())) if _bits(tree.exp) < 64 else MAX_BITS
     grows = tree.base.free_symbols and tree.base.is_Add and exponent > MAX_EXPANDED
     bits = MAX_BITS + 1 if grows else _bits(tree.base) * float(min(exponent, MAX_BITS))
   elif type(tree).__name__ in ("factorial", "binomial") and not tree.free_symbols:
@@ -208,7 +208,8 @@ def left_to_do(tree) -> int:
     is_quotient = any(f.is_Pow and f.exp.is_negative for f in factors)
     count += max(0, len(plain) - 1) + max(0, len(below) - 1) + (1 in below) + (0 in plain)
     count += factors.count(-1) > 1 or 1 in factors and not is_quotient and len(factors) > 1
-    count += any(math.gcd(int(b), int(p.p)) != 1 for b in below for p in plain)
+    bases = [base for factor in factors for base in _bases(factor)]
+    count += any(math.gcd(a, b) != 1 for i, a in enumerate(bases) for b in bases[:i])
   elif tree.is_Add:
     shapes = [tuple(sorted(str(f) for f in _flat(term) if not _is_plain(f))) for term in _flat(tree)]
     count += len(shapes) - len(set(shapes)) + (0 in tree.args)
@@ -225,6 +226,15 @@ def _flat(tree) -> list:
   if not (tree.is_Mul or tree.is_Add):
     return [tree]
   return [one for a in tree.args for one in (_flat(a) if isinstance(a, type(tree)) else [a])]
+
+
+def _bases(factor) -> list[int]:
+  """The whole numbers that a factor multiplies or divides by, of powers the base: 1/(3*2^n) has 3 and 2."""
+  if factor.is_Pow and (factor.exp == -1 or factor.base.is_Integer and factor.exp.is_Integer):
+    return _bases(factor.base)
+  if factor.is_Mul:
+    return [base for one in _flat(factor) for base in _bases(one)]
+  return [int(factor)] if factor.is_Integer and abs(factor) > 1 else []
 
 
 def _is_plain(factor) -> bool:

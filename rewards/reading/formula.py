@@ -97,7 +97,9 @@ class FormulaKind(Kind):
       raise Refused("too_long", f"Formula: a verdict has at most {MAX_CHARACTERS} characters.")
     preamble = _PREAMBLE.match(first)
     words = preamble[0] if preamble else ""
-    text = self._finished(words, [_trimmed(first[len(words) :].replace("$", " "))])
+    text = first[len(words) :].replace("$", " ")
+    opening = _MAY_SAY.sub(" ", re.match(r"[A-Za-z\s]*", text)[0])
+    text = self._finished(words + opening, [_trimmed(text)])
     return (text, reason) if text else None
 
   def _segments(self, body: str, segments: list[re.Match]) -> tuple[str, str] | None:
@@ -290,7 +292,7 @@ _VERBS = {
     "product": re.compile(r"\bexpand", re.IGNORECASE),
     "sum": re.compile(r"\bfactor", re.IGNORECASE),
 }
-_FRACTION = re.compile(r"\\frac\s*\{\s*-?(\d{1,40})\s*\}\s*\{\s*(\d{1,40})(?:\^[^{}]*|\^\{[^{}]*\})?\s*\}")
+_FRACTION = re.compile(r"\\frac\s*\{\s*-?(\d{1,40})\s*\}\s*\{\s*(\d{1,40})\s*\}")
 
 
 def _refuse_unfinished(answer: str, reference: str, prompt: str) -> None:
@@ -314,7 +316,7 @@ def _refuse_unfinished(answer: str, reference: str, prompt: str) -> None:
 
 
 def _reducible(text: str) -> int:
-  """How many fractions are not in lowest terms, powers below (2/2^{150}) too: the parser may reduce these."""
+  """How many fractions of whole numbers are not in lowest terms: these the parser reduces."""
   return sum(math.gcd(int(above), int(below)) != 1 for above, below in _FRACTION.findall(text))
 
 

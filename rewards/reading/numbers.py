@@ -58,7 +58,7 @@ _UNIT = (  # what may be glued to a literal, or be a letter alone behind it
 _BROKEN = re.compile(  # § is a number
     rf"[A-Za-z_.]§|§\s*§|§[,.:]§|§[!_:^(]|§(?!{_UNIT})[A-Za-z]|§\s+(?!{_UNIT})[A-Za-z](?![\w'/.])"
     r"|§\s*[+*^]|§\s+-\s"
-    r"|§\s*[-/]\s*(?![mhsLlg]\b)[A-Za-z](?![A-Za-z])|[\\^_{}<>|*&#@=\[\]~]|[^\x00-\x7f°—…\w§]"
+    r"|§\s*[-/]\s*(?![mhsLlg]\b)[A-Za-z](?![A-Za-z])|[\\^_{}<>|*&#@=\[\]~]|[^\x00-\x7f°—…\w§]|[A-Za-z]\+"
     r"|(?<![A-Za-z\s§])/|/(?!\s*[A-Za-z])"
 )
 _LISTED = re.compile(r"§\s*[A-Za-z]*\s*(?:,|;|/|&|\band\b|\bor\b)\s*§")

@@ -26,14 +26,18 @@ class Refused(Exception):
 SENTENCE = re.compile(r"[.!?;]+(?=\s|$)|\n+")
 _IS = r"(?:is|are|was|would be|must be|should be|:|=)"
 _LEAD = re.compile(
-    rf"####|^A\s*:|\b(?<!wrong )(?<!incorrect )(?<!another )(?:(?:the|my|our) )?(?:(?:correct|right|best|final|short) )*"
-    rf"(?:answer|ans\b\.?|choice|option|solution|verdict)(?: (?:choice|option|letter|here|to (?:this|the)(?: \w+)?))?"
-    rf"\s*(?:{_IS}(?![\w=])|[^\S\n]*\n|(?<=nswer)\s+(?=[$\\\d-]))\s*:?|\b(?:correct|right)(?: one)?(?:\s*:| is\b)",
+    rf"####|^A\s*:|\b(?<!wrong )(?<!incorrect )(?<!another )(?:(?:the|my|our) )?"
+    r"(?:(?:correct|right|best|final|short) )*"
+    rf"(?:answer|ans\b\.?|choice|option|solution|verdict)"
+    r"(?: (?:choice|option|letter|here|to (?:this|the)(?: \w+)?))?"
+    rf"\s*(?:{_IS}(?![\w=])|[^\S\n]*\n|(?<=nswer)\s+(?=[$\\\d-]))\s*:?"
+    r"|\b(?:correct|right)(?: one)?(?:\s*:| is\b)",
     re.IGNORECASE | re.MULTILINE,
 )
 _CONCLUSION = re.compile(
-    r"(?P<before>^|[.,;:!?\n)]\s*|\b(?:and|but) )(?:so(?! (?:that|many|much|is|are)\b)|thus|hence|therefore|finally|in conclusion|in total|in all"
-    r"|altogether|together|overall|(?:the )?total(?:\s*(?:is\b|:|=)))(?![\w'])|=>|[⇒∴]|\\(?:(?-i:Rightarrow)|implies|therefore)(?![a-zA-Z])",
+    r"(?P<before>^|[.,;:!?\n)]\s*|\b(?:and|but) )(?:so(?! (?:that|many|much|is|are)\b)|thus|hence|therefore"
+    r"|finally|in conclusion|in total|in all|altogether|together|overall|(?:the )?total(?:\s*(?:is\b|:|=)))"
+    r"(?![\w'])|=>|[⇒∴]|\\(?:(?-i:Rightarrow)|implies|therefore)(?![a-zA-Z])",
     re.IGNORECASE | re.MULTILINE,
 )
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*(?:(?=\{)|([^\s{}$\\]+))")
@@ -147,13 +151,14 @@ def settle(text: str, kind: Kind):
       _settled(kind, *taken, text[: leads[-1].start()], leads[:-1])
       return taken[0]
   for conclusion in list(_CONCLUSION.finditer(text))[-1:]:
-    work, body = text[: max(conclusion.start(), conclusion.end("before"))], text[conclusion.end() :].lstrip(" ,:\n")
+    work = text[: max(conclusion.start(), conclusion.end("before"))]
+    body = text[conclusion.end() :].lstrip(" ,:\n")
     taken = kind.take_or_none(body) if body else None
     if taken is not None:
       _refuse_alike(work, body)
       _settled(kind, *taken, work, [], ".!?;,")
       return taken[0]
-  taken = kind.take(_without_question(text, kind))
+  taken = kind.take(text)
   if taken is None:
     raise Refused("unreadable", f"{kind.name}: the answer states none.")
   kind.check(*taken)
@@ -161,20 +166,13 @@ def settle(text: str, kind: Kind):
 
 
 def _settled(kind: Kind, verdict, reason: str, work: str, leads: list, between: str = ".!?;") -> None:
-  """Refuses a led verdict that its clause doubts, that earlier work contradicts, or that its reason withdraws."""
+  """Refuses a led verdict that its clause doubts, that work contradicts, or that its reason withdraws."""
   clause = _CLAUSE.split(work[-300:])[-1].strip(" $({\\[")
   word = doubt.in_verdict(clause + " 0", number=True)
   if word:
     raise Refused("hedged", f"Doubt: {word!r} stands before the verdict.")
   _refuse_rivals(kind, verdict, work, leads, between)
   kind.check(verdict, reason)
-
-
-def _without_question(text: str, kind) -> str:
-  """Leaves out a question that opens the answer, if it is the prompt's: "Would a pear float? Yes."."""
-  question, mark, rest = text.partition("?")
-  asked = re.sub(r"\W", "", question).lower()
-  return rest.lstrip(" \n") if mark and rest.strip() and asked and asked in re.sub(r"\W", "", kind.prompt).lower() else text
 
 
 def _refuse_rivals(kind, verdict, work: str, leads, between: str) -> None:
@@ -192,9 +190,9 @@ def _refuse_rivals(kind, verdict, work: str, leads, between: str) -> None:
 
 def _refuse_alike(work: str, body: str) -> None:
   """Refuses work that says what the conclusion says, with another number: "He has 59, so he has 60"."""
-  def worded(text):
-    return re.sub(r"[^a-z]+", " ", text.lower()).strip()
   own = SENTENCE.split(body)[0]
+  words, figures = re.findall("[a-z]+", own.lower()), re.findall(r"\d+", own)
   for clause in re.split(r"[.,;!?]+(?=\s|$)|\n+", work):
-    if " " in worded(clause) and worded(clause) == worded(own) and re.findall(r"\d+", clause) != re.findall(r"\d+", own):
+    alike = len(words) > 1 and re.findall("[a-z]+", clause.lower()) == words
+    if alike and re.findall(r"\d+", clause) != figures:
       raise Refused("several", f"Lead: {clause.strip()[:60]!r} before it is another verdict.")

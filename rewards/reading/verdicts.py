@@ -92,7 +92,7 @@ def _number(text: str, expected: str, prompt: str) -> Verdict:
 
 @functools.lru_cache(maxsize=4096)
 def reference_of(text: str) -> numbers.Value | str:
-  """A reference as a number, or as a formula where it is none; what follows its last lead or box, on trust."""
+  """A reference as a number, else as a formula; what follows its last lead or box, on trust."""
   prepared = sentences.prepared(text)
   boxed = sentences.boxes(prepared)
   stated = ", ".join(dict.fromkeys(c for _, _, c in boxed)) or sentences.after_lead(prepared)
@@ -110,7 +110,7 @@ def stated(sentence: str, reference: Choice | YesNo, prompt: str = "") -> str | 
 
 
 def reaches(text: str, number: str) -> bool:
-  """Says whether arithmetic in `text` arrives at `number`: a true chain ends in it, or an expression has its value.
+  """Says whether arithmetic in `text` arrives at `number`: a true chain or an expression has its value.
 
   Args:
     text: reasoning of any kind; what cannot be read in it is passed over.

@@ -44,8 +44,8 @@ _CLAUSE = re.compile(
 _PRONOUNS = frozenset("it this that they these those there he she we you i".split())
 _VERBS = frozenset(
     "is are am was were do does did would will could can should must has have had isn't aren't wasn't "
-    "weren't don't doesn't didn't wouldn't won't couldn't can't shouldn't hasn't haven't hadn't cannot not so indeed "
-    "really certainly definitely in fact".split()
+    "weren't don't doesn't didn't wouldn't won't couldn't can't shouldn't hasn't haven't hadn't cannot "
+    "not so indeed really certainly definitely in fact".split()
 )
 _SMALL = frozenset("a an the of in on at to for by with as all some any his her its their be been".split())
 
@@ -65,7 +65,7 @@ class YesNoKind(Kind):
     return line in _POSITIVE if line in ("yes", "no", "true", "false") else None
 
   def check(self, verdict: bool, reason: str) -> None:
-    """Refuses a reason that says the other word, withdraws the verdict, or denies it in the question's words."""
+    """Refuses a reason that says the other word, withdraws the verdict, or denies it."""
     if not verdict:
       reason = re.sub(r"(?i)^[\s,.]*(?:not|nope|incorrect)(?=[\s.!]*$)", "", reason)  # "No \u274c"
     judgements = list(_JUDGEMENT.finditer(reason))

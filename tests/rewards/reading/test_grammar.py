@@ -110,6 +110,29 @@ def test_formulas_are_equal_exactly_at_any_size(answer, reference, value):
   assert reading.score(answer, Number(text=reference), "Find the value.") == value
 
 
+@pytest.mark.parametrize("answer", [
+    "about {}", "roughly ${}$", "{} ish", "{}ish", "${}$-ish", "approximately {}", "~{}", "~${}$", "The side is about {}", "nearly {}",
+])  # fmt: skip
+def test_a_formula_that_is_only_approached_is_refused(answer):
+  for formula in (r"2\sqrt{3}", r"\sqrt{12}"):
+    refused = reading.read(answer.format(formula), Number(text=r"2\sqrt{3}"), "What is the side?")
+    assert isinstance(refused, reading.Refusal) and refused.reason.startswith("Doubt"), (answer, refused)
+
+
+@pytest.mark.parametrize("answer", ["~{}", "~ {}", "{}+", "{} is one possibility", "{}. One possibility.", "{} is one of them"])
+@pytest.mark.parametrize("kind", ["Choice", "ShortText", "Number"])
+def test_a_tilde_a_plus_and_a_possibility_are_no_verdict(kind, answer):
+  for way in KINDS[kind][2]:
+    assert paid(kind, answer.format(way)) == 0.0, (kind, way)
+
+
+@pytest.mark.parametrize(("answer", "value"), [
+    (r"\frac{1}{2^{149}}", 1.0), ("2^{-149}", 1.0), (r"\frac{2}{2^{150}}", 0.0), (r"\frac{2}{2\cdot 2^{149}}", 0.0), (r"\frac{3}{3\cdot 2^{149}}", 0.0),
+])  # fmt: skip
+def test_a_fraction_that_reduces_is_unfinished_at_any_size(answer, value):
+  assert reading.score(answer, Number(text=r"\frac{1}{2^{149}}"), "Find the value.") == value
+
+
 def test_what_the_prompt_calls_positive_is_positive():
   reference = Number(text=r"\frac{1}{\sqrt{n}}")
   assert reading.score(r"$\sqrt{\frac{1}{n}}$", reference, "Let n be a positive integer $n$.") == 1.0
