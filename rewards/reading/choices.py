@@ -72,7 +72,8 @@ class Choices:
     shorts = [re.sub(r"(?i)^(?:it|they)\s+(?=\w)", "", text) for text in self.texts]  # "It increases"
     self.words = {label: tokens(text) for label, text in zip(self.labels, shorts)}
     self.full = {label: tokens(text) for label, text in zip(self.labels, self.texts)}
-    self.named_by = list(zip(self.labels, self.texts)) + list(zip(self.labels, shorts))
+    named = list(zip(self.labels, self.texts)) + list(zip(self.labels, shorts))
+    self.by_level = [[(label, level(own)) for label, own in named] for level in _LEVELS]
     names = "|".join(sorted(map(re.escape, self.labels), key=len, reverse=True))
     self.label = re.compile(
         rf"((?:option|choice|letter|answer)\s*)?[(\[{{<]?\s*({names})(?![\w'])(\s*[)\]}}>])?(\.(?![0-9]))?",
@@ -91,9 +92,9 @@ class Choices:
 
   def named(self, text: str) -> str | None:
     """The label whose text this is, at the strictest level at which it is one's alone."""
-    for level in _LEVELS:
+    for level, names in zip(_LEVELS, self.by_level):
       name = level(text)
-      found = {label for label, own in self.named_by if name and level(own) == name}
+      found = {label for label, own in names if name and own == name}
       if found:
         return found.pop() if len(found) == 1 else None
     return None
