@@ -20,8 +20,9 @@ _ARTICLES = frozenset(("a", "an", "the"))
 _SAME = dict(pair.split(":") for pair in """
     percent:% &:and degree:\u00b0 degrees:\u00b0 celsius:c fahrenheit:f calorie:calory
     mitochondria:mitochondrion bacteria:bacterium nuclei:nucleus fungi:fungus alveoli:alveolus larvae:larva
-    vertebrae:vertebra algae:alga hypotheses:hypothesis phenomena:phenomenon mice:mouse teeth:tooth feet:foot men:man women:woman
-    children:child people:person leaves:leaf halves:half wolves:wolf lives:life gases:gas lenses:lens
+    vertebrae:vertebra algae:alga hypotheses:hypothesis phenomena:phenomenon mice:mouse teeth:tooth
+    feet:foot men:man women:woman children:child people:person leaves:leaf halves:half wolves:wolf
+    lives:life gases:gas lenses:lens
     """.split())  # fmt: skip
 
 
