@@ -142,6 +142,8 @@ class Learner:
     import jax
     import optax
 
+    from reasoner.policy import update
+
     warmup = max(1, round(warmup_fraction * steps))
     schedule = optax.warmup_cosine_decay_schedule(0.0, learning_rate, warmup, max(steps, warmup + 1))
     optimizer = optax.chain(
@@ -149,7 +151,7 @@ class Learner:
     )
     self._model, self._mesh = model, mesh
     self._trained = nnx.LoRAParam if jax.tree.leaves(nnx.state(model, nnx.LoRAParam)) else nnx.Param
-    self.optimizer = nnx.Optimizer(model, optimizer, wrt=self._trained)
+    self.optimizer = update.make_optimizer(model, optimizer, self._trained, mesh)
     self._step = jax.jit(functools.partial(_step, self._trained))
 
   def update(self, batch: Mapping[str, np.ndarray]):
@@ -157,13 +159,15 @@ class Learner:
     from flax import nnx
 
     from reasoner.policy import grpo
+    from reasoner.policy import update
 
     batch = {name: grpo.shard_rows(self._mesh, array) for name, array in batch.items()}
     with self._mesh:
-      model, optimizer = nnx.split(self._model, self._trained, ...), nnx.split(self.optimizer)
-      weights, state, loss = self._step(*model, *optimizer, batch)
-    nnx.update(self._model, weights)
-    nnx.update(self.optimizer, state)
+      graph, trained, frozen = nnx.split(self._model, self._trained, ...)
+      optimizer, state = nnx.split(self.optimizer)
+      new, new_state, loss = self._step(graph, trained, frozen, optimizer, state, batch)
+    update.assign(self._model, trained, new)
+    update.assign(self.optimizer, state, new_state)
     return loss
 
 

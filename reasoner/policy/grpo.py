@@ -191,7 +191,7 @@ class Learner:
     self.temperature = temperature
     self.micro_batches = micro_batches
     with policy.mesh:
-      self.optimizer = nnx.Optimizer(policy.actor, optimizer, wrt=nnx.LoRAParam)
+      self.optimizer = update_lib.make_optimizer(policy.actor, optimizer, nnx.LoRAParam, policy.mesh)
 
   def advantages(self, rewards: np.ndarray, scored: np.ndarray | None = None) -> np.ndarray:
     """Returns [n] float32 advantages of [n] rewards, group by group; see advantages.over_scored.
@@ -247,19 +247,21 @@ class Learner:
     measured = []
     for _ in range(self.algorithm.num_iterations):
       graph, lora, base = nnx.split(policy.actor, nnx.LoRAParam, ...)
+      optimizer, state = nnx.split(self.optimizer)
       with policy.mesh:
-        lora, state, metrics = update_lib.update(
+        new_lora, new_state, metrics = update_lib.update(
             graph,
             lora,
             base,
-            *nnx.split(self.optimizer),
+            optimizer,
+            state,
             parts,
             algorithm=self.algorithm,
             temperature=self.temperature,
             pad_id=policy.tokenizer.pad_id(),
         )
-      nnx.update(policy.actor, lora)
-      nnx.update(self.optimizer, state)
+      update_lib.assign(policy.actor, lora, new_lora)
+      update_lib.assign(self.optimizer, state, new_state)
       measured.append(metrics)
     first, last = jax.device_get((measured[0], measured[-1]))
     return {name: float(value) for name, value in (last | {"sampler_gap": first["sampler_gap"]}).items()}

@@ -83,3 +83,21 @@ def update(
   metrics = {name: value if name in ("loss", "ratio_max") else value / tokens for name, value in sums.items()}
   metrics["gradient_norm"] = optax.global_norm(gradient)
   return nnx.state(model, nnx.LoRAParam), nnx.state(optimizer), metrics
+
+
+def make_optimizer(model, transformation: optax.GradientTransformation, kind: type, mesh) -> nnx.Optimizer:
+  """Returns an optimizer of the model's weights of one kind, its state on the mesh like the weights."""
+  optimizer = nnx.Optimizer(model, transformation, wrt=kind)
+  everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+  put = lambda array: (  # noqa: E731
+      array if isinstance(array.sharding, jax.sharding.NamedSharding) else jax.device_put(array, everywhere)
+  )
+  nnx.update(optimizer, jax.tree.map(put, nnx.state(optimizer)))
+  return optimizer
+
+
+def assign(node: nnx.Module, old: nnx.State, new: nnx.State) -> None:
+  """Writes new arrays into a model or an optimizer, laid out as the old: else the next step recompiles."""
+  leaves, tree = jax.tree.flatten(new)
+  placed = [jax.device_put(array, was.sharding) for array, was in zip(leaves, jax.tree.leaves(old), strict=True)]
+  nnx.update(node, jax.tree.unflatten(tree, placed))
