@@ -79,10 +79,14 @@ def curate(rows: assemble.Rows, output: pathlib.Path, processes: int) -> None:
   with contextlib.ExitStack() as resources:
 
     def verdicts() -> gold.Verdicts:
-      scoring = dataclasses.asdict(settings.scoring)
-      service = resources.enter_context(
+      # Only what has a truth: no embedding model needs to be loaded for the others.
+      judged = {name: settings.rewards[name] for name in request.truths}
+      service = judged and resources.enter_context(
           Service(
-              settings.rewards, defaults=rows.default_rewards, plugins=settings.plugins, **scoring
+              judged,
+              defaults=rows.default_rewards,
+              plugins=settings.plugins,
+              **dataclasses.asdict(settings.scoring),
           )
       )
       return gold.Verdicts(service, rewards=rows.domains, cache_path=models.cache_directory() / "gold.txt")
