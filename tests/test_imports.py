@@ -120,3 +120,14 @@ def test_importing_rewards_loads_no_heavy_library_and_takes_no_tenth_of_a_second
   assert min(float(seconds) for seconds, *_ in runs) < 0.1
   loaded = set(runs[0][1:])
   assert not {"jax", "numpy", "sympy", "torch", "math_verify", "ml_collections", "rouge_score"} & loaded
+
+
+def test_every_module_can_be_imported():
+  """A verb that nothing else imports breaks unseen when a name that it uses moves."""
+  names = [
+      ".".join(path.relative_to(ROOT).with_suffix("").parts)
+      for folder in ("reasoner", "rewards", "experiments")
+      for path in sorted((ROOT / folder).rglob("*.py"))
+  ]
+  program = f"import importlib\nfor name in {[n for n in names if not n.endswith('__main__')]!r}: importlib.import_module(name)"
+  subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
