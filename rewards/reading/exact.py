@@ -113,10 +113,13 @@ def _bits(tree) -> float:
   bits = sum(map(_bits, tree.args))
   if tree.is_Rational:
     bits = int(tree.p).bit_length() + int(tree.q).bit_length()
-  elif tree.is_Pow and not tree.exp.free_symbols:
-    exponent = abs(_evaluated(tree.exp, frozenset())) if _bits(tree.exp) < 64 else MAX_BITS
-    grows = tree.base.free_symbols and tree.base.is_Add and exponent > MAX_EXPANDED
-    bits = MAX_BITS + 1 if grows else _bits(tree.base) * float(min(exponent, MAX_BITS))
+  elif (tree.is_Pow or type(tree).__name__ in ("exp", "sinh", "cosh")) and not tree.args[-1].free_symbols:
+    base, power = tree.args if tree.is_Pow else (None, tree.args[0])
+    exponent = abs(_evaluated(power, frozenset())) if _bits(power) < 64 else MAX_BITS + 1
+    grows = base is not None and base.free_symbols and base.is_Add and exponent > MAX_EXPANDED
+    # A base without digits of its own (e, pi, x) grows by its exponent too: e^{10^{4400}}.
+    size = 2 if base is None else max(_bits(base), 1)
+    bits = MAX_BITS + 1 if grows else size * float(min(exponent, MAX_BITS + 1))
   elif type(tree).__name__ in ("factorial", "binomial") and not tree.free_symbols:
     largest = max(_evaluated(a, frozenset()) for a in tree.args)
     bits = float(largest) * 12 if largest <= MAX_FACTORIAL else MAX_BITS + 1

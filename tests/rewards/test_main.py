@@ -221,6 +221,8 @@ def test_a_command_that_is_told_to_end_leaves_nothing(tmp_path, recipe, number):
   process = subprocess.Popen(
       [sys.executable, "-m", "rewards", *arguments, "--config", recipe, "--config.scoring.num_workers=1"],
       cwd=ROOT, stderr=subprocess.DEVNULL,
+      # A shell starts what it runs in the background with SIGINT ignored, and children inherit that.
+      preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
   )
   with (tmp_path / "rows").open("w") as rows:
     rows.write((json.dumps(row()) + "\n") * (command.BLOCK_ROWS + 1))

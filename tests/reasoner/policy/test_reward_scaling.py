@@ -5,9 +5,9 @@ import pytest
 from tunix.rl import function_registry
 
 from reasoner.policy import algorithms
-from reasoner.policy import grpo
 from reasoner.policy import reward_scaling
 from rewards.errors import ConfigError
+from tests.reasoner.policy.test_losses import tunix_config
 
 SHARES = {"math": 0.75, "coding": 0.25}
 REWARDS = np.array([0.2, 1.0, 0.0, 1.0, 0.2, 0.2, 0.0, 1.0])  # two groups of four
@@ -15,8 +15,8 @@ REWARDS = np.array([0.2, 1.0, 0.0, 1.0, 0.2, 0.2, 0.0, 1.0])  # two groups of fo
 
 def advantages(name: str, rewards: np.ndarray) -> np.ndarray:
   algorithm = algorithms.Algorithm(name=name, num_generations=4, num_iterations=1, beta=0.0, epsilon=0.2)
-  estimator = grpo._tunix_config(algorithm).advantage_estimator
-  return np.asarray(function_registry.get_advantage_estimator(estimator)(rewards=rewards, num_generations=4))
+  estimate = function_registry.get_advantage_estimator(tunix_config(algorithm).advantage_estimator)
+  return np.asarray(estimate(rewards=rewards, num_generations=4))
 
 
 @pytest.mark.parametrize(

@@ -337,8 +337,8 @@ def test_what_the_batchs_deadline_cuts_off_is_not_scored_rather_than_wrong(plugi
 def test_workers_that_die_while_they_start_are_our_error(tmp_path):
   plugin = tmp_path / "stillborn.py"
   plugin.write_text(
-      "import os, sys\nfrom rewards import register\n"
-      "if sys.argv == ['-c']: os._exit(3)\n"
+      "import os\nfrom rewards import register\n"
+      f"if os.getpid() != {os.getpid()}: os._exit(3)\n"
       "@register('stillborn', kind='quality')\ndef stillborn(completion, example): return 1.0\n"
   )
   rewards = {"any": {"format": {"weight": 1.0}, "stillborn": {"weight": 1.0}}}
