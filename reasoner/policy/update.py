@@ -9,7 +9,6 @@ where rows could not be scored. The gradient norm is that of the sum.
 
 import dataclasses
 import functools
-from typing import Any
 
 from flax import nnx
 import jax

@@ -27,7 +27,6 @@ from reasoner.run.settings import Settings
 from reasoner.run.workdir import Workdir
 from rewards import registry
 from rewards import scorer
-from rewards.errors import ConfigError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

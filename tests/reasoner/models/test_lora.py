@@ -140,7 +140,6 @@ def test_before_training_the_adapter_adds_exactly_zero_and_the_output_is_the_bas
 
 
 def test_an_adapter_adds_alpha_over_rank_times_its_product():
-  from flax import nnx
   import numpy as np
 
   base = small_base()
