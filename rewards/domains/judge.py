@@ -14,6 +14,7 @@ Not here: truth (the correctness components know it), and any trust in what the 
 from collections.abc import Mapping, Sequence
 import concurrent.futures
 import dataclasses
+import functools
 import hashlib
 import json
 import logging
@@ -21,8 +22,7 @@ import os
 import pathlib
 import tempfile
 import threading
-import time
-from typing import Any
+from typing import Annotated, Any
 
 from rewards.errors import ConfigError
 from rewards.registry import register
@@ -92,33 +92,39 @@ off the task) over 3 (acceptable, with clear faults) to 5 (an expert would not c
 goes from 1 to 10 for the response as a whole. "comment" is one short sentence that says what decided. \
 Reply with the JSON object that the schema asks for and nothing else."""
 
-_SCHEMA = {
-    "name": "judgement",
-    "strict": True,
-    "schema": {
-        "type": "object",
-        "properties": {"comment": {"type": "string"}} | {
-            name: {"type": "integer", "enum": list(range(low, high + 1))}
-            for name, (low, high) in GRADES.items()
-        },
-        "required": ["comment", *GRADES],
-        "additionalProperties": False,
-    },
-}
-
-FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 60.0
 # Refusals that no other completion will escape: the key, the address or the model is wrong.
 _MISCONFIGURED = (401, 403, 404)
-_PASSING = (408, 409, 425, 429)
 
 
-class Malformed(ValueError):
-  """A reply that is not the judgement that was asked for."""
+@functools.cache
+def _models() -> tuple[type, type]:
+  """Returns the pydantic models of a judgement, strict to the letter, and of an endpoint's reply."""
+  import pydantic
+
+  judgement = pydantic.create_model(
+      "judgement",
+      __config__=pydantic.ConfigDict(strict=True, extra="forbid"),
+      comment=str,
+      **{
+          name: Annotated[
+              int, pydantic.Field(ge=low, le=high, json_schema_extra={"enum": list(range(low, high + 1))})
+          ]
+          for name, (low, high) in GRADES.items()
+      },
+  )
+  message = pydantic.create_model("message", content=str)
+  choice = pydantic.create_model("choice", message=message)
+  usage = pydantic.create_model("usage", prompt_tokens=(int, 0), completion_tokens=(int, 0))
+  choices = Annotated[list[choice], pydantic.Field(min_length=1)]
+  return judgement, pydantic.create_model("reply", choices=choices, usage=(usage | None, None))
 
 
 @dataclasses.dataclass
 class Usage:
-  """What a judge has done since it was built. Replayed judgements cost nothing and count no tokens."""
+  """What a judge has done since it was built. Replayed judgements cost nothing and count no tokens.
+
+  Retries are those that led to a reply; a server that stayed away is counted as not scored alone.
+  """
 
   judged: int = 0
   replayed: int = 0
@@ -156,8 +162,8 @@ def rubric_judge(
 
   The judge grades reasoning 1-5, answer 1-5 and overall 1-10; each is mapped to [0, 1] linearly and
   they count 0.2, 0.3 and 0.5. A judgement that failed is not scored, and never 0: the reply was
-  malformed, or the server busy, broken or slow, after `max_retries` retries with back-off (a
-  Retry-After is obeyed). A refused key, an unknown model or a wrong address (401, 403, 404) stops the run.
+  malformed, or the server busy, broken or slow, after `max_retries` retries with the client's back-off
+  (a Retry-After is obeyed). A refused key, an unknown model or a wrong address (401, 403, 404) stops the run.
 
   A policy might speak to the judge. Its text travels as strings of one line of JSON, in which quotes,
   line ends, "<" and "[" are escaped: it can close neither the string nor a chat template's turn, and
@@ -204,7 +210,7 @@ def rubric_judge(
   except OSError as error:
     raise ConfigError(f"rubric_judge.cache_dir={cache_dir!r} cannot be made: {error.strerror}.") from None
   client = openai.OpenAI(
-      api_key=key or "none", base_url=base_url, timeout=timeout_seconds, max_retries=0
+      api_key=key or "none", base_url=base_url, timeout=timeout_seconds, max_retries=max_retries
   )
   options = {"model": model} | ({} if temperature is None else {"temperature": temperature})
   return Judge(
@@ -213,7 +219,6 @@ def rubric_judge(
       rubric=rubric,
       show_reference=show_reference,
       max_concurrency=max_concurrency,
-      max_retries=max_retries,
       cache=cache,
       prices=(dollars_per_million_input_tokens, dollars_per_million_output_tokens),
   )
@@ -223,7 +228,7 @@ class Judge:
   """A function of batch scope that asks an endpoint; see `rubric_judge`. Thread-safe."""
 
   def __init__(
-      self, client, options, *, rubric, show_reference, max_concurrency, max_retries, cache, prices
+      self, client, options, *, rubric, show_reference, max_concurrency, cache, prices
   ):
     self.usage = Usage()
     self._client = client
@@ -231,7 +236,6 @@ class Judge:
     self._rubric = rubric
     self._show_reference = show_reference
     self._max_concurrency = max_concurrency
-    self._max_retries = max_retries
     self._cache = cache
     self._prices = prices
     self._lock = threading.Lock()
@@ -264,7 +268,10 @@ class Judge:
             {"role": "system", "content": _INSTRUCTIONS.format(rubric=rubric)},
             {"role": "user", "content": as_data(data)},
         ],
-        "response_format": {"type": "json_schema", "json_schema": _SCHEMA},
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "judgement", "strict": True, "schema": _models()[0].model_json_schema()},
+        },
     }
 
   def _name(self, request: Mapping[str, Any]) -> str:
@@ -287,50 +294,42 @@ class Judge:
 
   def _ask(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
     import openai
+    import pydantic
 
-    for attempt in range(self._max_retries + 1):
-      wait_seconds = min(FIRST_WAIT_SECONDS * 2**attempt, LONGEST_WAIT_SECONDS)
+    problem = None
+    for attempt in range(self._client.max_retries + 1):
       try:
         response = self._client.chat.completions.with_raw_response.create(**request)
+        self._count(retries=response.retries_taken + bool(attempt))
         return self._read_reply(response.content)
+      except pydantic.ValidationError as error:  # a server that is there: asked again at once
+        problem = f"malformed reply: {error}"
       except openai.APIStatusError as error:
-        status = error.status_code
-        problem = f"HTTP {status}: {error.message[:300]}"
-        if status in _MISCONFIGURED:
+        problem = f"HTTP {error.status_code}: {error.message[:300]}"
+        if error.status_code in _MISCONFIGURED:
           raise ConfigError(
               f"rubric_judge: {self._client.base_url} refuses model {request['model']!r} ({problem}); "
               "expected a valid key, address and model."
           ) from None
-        if status < 500 and status not in _PASSING:
-          break  # asking again would not help; another completion may still pass
-        wait_seconds = min(_retry_after(error.response.headers) or wait_seconds, LONGEST_WAIT_SECONDS)
+        break
       except openai.APIConnectionError as error:  # time-outs and cut replies among them
         problem = f"{type(error).__name__}: {error.__cause__ or error}"
-      except Malformed as error:
-        problem = f"malformed reply: {error}"
-      if attempt < self._max_retries:
-        self._count(retries=1)
-        _log.info("rubric_judge: %s; asking again in %.1f s", problem, wait_seconds)
-        time.sleep(wait_seconds)
+        break
     _log.warning("rubric_judge: not scored: %s", problem)
     return None
 
   def _read_reply(self, body: bytes) -> dict[str, Any]:
-    """Returns the judgement of an endpoint's reply. Raises Malformed. Tokens are counted either way."""
-    reply = _parsed(body)
-    usage = reply.get("usage") if isinstance(reply, dict) else None
-    if isinstance(usage, dict):
-      tokens = [_token_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens")]
+    """Returns the judgement of a reply, or raises ValidationError. Tokens are counted either way."""
+    judgement, reply_model = _models()
+    reply = reply_model.model_validate_json(body)
+    if reply.usage is not None:
+      tokens = (max(reply.usage.prompt_tokens, 0), max(reply.usage.completion_tokens, 0))
       self._count(
           input_tokens=tokens[0],
           output_tokens=tokens[1],
           dollars=sum(n * price for n, price in zip(tokens, self._prices)) / 1e6,
       )
-    try:
-      content = reply["choices"][0]["message"]["content"]
-    except (KeyError, IndexError, TypeError):
-      raise Malformed(f"no choices[0].message.content in {body[:200]!r}") from None
-    return _checked(_parsed(content))
+    return judgement.model_validate_json(reply.choices[0].message.content).model_dump()
 
   def _count(self, **more: float) -> None:
     with self._lock:
@@ -352,26 +351,6 @@ def as_data(data: Mapping[str, str]) -> str:
   return line.replace("\x85", "\\u0085").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _parsed(text: Any) -> Any:
-  try:
-    return json.loads(text)
-  except (ValueError, TypeError, RecursionError):
-    raise Malformed(f"not JSON: {text!r:.200}") from None
-
-
-def _checked(judgement: Any) -> dict[str, Any]:
-  """Returns `judgement` if it is exactly what the schema asks for, else raises Malformed."""
-  if not isinstance(judgement, dict) or set(judgement) != {"comment", *GRADES}:
-    raise Malformed(f"expected {', '.join(['comment', *GRADES])}, got {judgement!r:.200}")
-  for name, (low, high) in GRADES.items():
-    grade = judgement[name]
-    if type(grade) is not int or not low <= grade <= high:
-      raise Malformed(f"{name} is {grade!r:.50}, expected an integer from {low} to {high}")
-  if not isinstance(judgement["comment"], str):
-    raise Malformed(f"comment is {judgement['comment']!r:.50}, expected a string")
-  return judgement
-
-
 def _score(judgement: Mapping[str, Any] | None) -> Score | Unscored:
   if judgement is None:
     return Unscored("judge", "the judge gave no judgement; its log says why")
@@ -382,25 +361,12 @@ def _score(judgement: Mapping[str, Any] | None) -> Score | Unscored:
   return Score(min(value, 1.0), reason=f"the judge: {grades}. {judgement['comment'][:300]}")
 
 
-def _token_count(value: Any) -> int:
-  return value if type(value) is int and value > 0 else 0
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-  """Returns the seconds of a Retry-After header; None without one, or where it is a date."""
-  try:
-    seconds = float(headers.get("retry-after", ""))
-  except ValueError:
-    return None
-  return seconds if seconds >= 0 else None
-
-
 def _read_cached(path: pathlib.Path) -> dict[str, Any] | None:
   try:
-    return _checked(_parsed(path.read_bytes()))
+    return _models()[0].model_validate_json(path.read_bytes()).model_dump()
   except FileNotFoundError:
     return None
-  except Malformed as error:
+  except ValueError as error:  # pydantic's ValidationError is one
     _log.warning("rubric_judge: %s is damaged and judged anew: %s", path, error)
     return None
 
