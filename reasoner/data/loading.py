@@ -11,6 +11,7 @@ drawn is sampling.py's business; whether a reward accepts a gold answer is gold.
 """
 
 import ast
+import collections
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 import hashlib
@@ -162,7 +163,9 @@ class RowReader:
     return example, task.text
 
   def count(self, origin: Origin, reason: str, rows: int = 1) -> None:
-    self.counts.setdefault(origin, Counter())[reason] += rows
+    if origin not in self.counts:
+      self.counts[origin] = Counter()
+    self.counts[origin][reason] += rows
 
   def bad_row(self, origin: Origin, place: str, row: Any, error: RowError) -> None:
     if self.quarantine is None:
@@ -183,7 +186,7 @@ class Loader(RowReader):
     self._examples: dict[tuple[str, str], list[Example]] = {}
     self._origins: dict[str, Origin] = {}
     self._evaluated: set[bytes] = set()  # texts and prompts, as `key` makes them
-    self._prompts: dict[str, set[bytes]] = {}  # by role
+    self._prompts: dict[str, set[bytes]] = collections.defaultdict(set)  # by role
 
   def add_evaluation(self, source: Source, role: str, files: Sequence[File]) -> None:
     for file in files:
@@ -325,10 +328,10 @@ class Loader(RowReader):
 
   def refusal(self, origin: Origin, uid: str, prompt: bytes, task: bytes) -> str | None:
     """Returns why a row, given by its keys, was there before; None remembers it."""
-    seen = self._prompts.setdefault(origin.role, set())
+    seen = self._prompts[origin.role]
     known = self._origins.get(uid)
     if origin.role == TRAIN and (
-        {prompt, task} & self._evaluated or (known and known.role != TRAIN)
+        prompt in self._evaluated or task in self._evaluated or (known and known.role != TRAIN)
     ):
       return "also in evaluation"
     if prompt in seen:
@@ -386,7 +389,7 @@ def _parses(code: str) -> bool:
   return True
 
 
-_SPACE_BEFORE_MARK = re.compile(r" (?=[.,;:!?)'])")
+_NO_SPACE_BEFORE = ".,;:!?)'"
 _QUOTES = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "`": "'"})
 
 
@@ -396,7 +399,9 @@ def _normal(text: str) -> str:
   Signs and digits stay: `2 + 2` and `2 - 2` are two tasks.
   """
   text = " ".join(text.translate(_QUOTES).casefold().split())
-  return _SPACE_BEFORE_MARK.sub("", text).rstrip(".?! ")
+  for mark in _NO_SPACE_BEFORE:
+    text = text.replace(f" {mark}", mark)
+  return text.rstrip(".?! ")
 
 
 def keys(example: Example, text: str) -> tuple[bytes, bytes]:

@@ -5,10 +5,11 @@
 
 import re
 
+# A plain replacement takes a tenth of a pattern's time: patterns are for what only they can say.
 _SPACES = re.compile(r"  +")
 _CLITIC = re.compile(r" (n['’]t|['’](?:s|m|d|re|ve|ll))\b", re.IGNORECASE)
-_BEFORE = re.compile(r" ([,;:!?%)\]]|\.+(?!\w))")
-_AFTER = re.compile(r"([(\[]) +")
+_BEFORE, _AFTER = ",;:!?%)]", "(["
+_STOPS = re.compile(r" (\.+(?!\w))")
 _LINES = re.compile(r"\n[ \n]*")
 
 
@@ -20,7 +21,11 @@ def repair_spacing(text: str) -> str:
   """
   text = text.replace("`` ", '"').replace("``", '"').replace(" ''", '"').replace("''", '"')
   text = _SPACES.sub(" ", text).replace(" \n", "\n")
-  text = _CLITIC.sub(r"\1", text)
-  text = _BEFORE.sub(r"\1", text)
-  text = _AFTER.sub(r"\1", text)
+  if "'" in text or "’" in text:
+    text = _CLITIC.sub(r"\1", text)
+  text = _STOPS.sub(r"\1", text)
+  for mark in _BEFORE:
+    text = text.replace(f" {mark}", mark)
+  for mark in _AFTER:
+    text = text.replace(f"{mark} ", mark)
   return _LINES.sub(lambda run: "\n\n" if run[0].count("\n") > 1 else "\n", text).strip()

@@ -196,8 +196,8 @@ def _histograms(path: pathlib.Path, tallies: Mapping[tuple[str, str], Tally]) ->
   FigureCanvasAgg(figure)
   axes = figure.subplots(len(domains), 2, squeeze=False)
   for row, domain in zip(axes, domains):
-    tokens = [t for (d, _), tally in tallies.items() if d == domain for t in tally.tokens]
-    lengths = np.array(tokens, np.int32).reshape(-1, 2)
+    tokens = [part for (d, _), tally in tallies.items() if d == domain for part in tally.tokens]
+    lengths = np.concatenate([np.zeros((0, 2), np.int32), *tokens])
     for axis, values, what in zip(row, lengths.T, ("prompt", "answer")):
       if len(values):
         axis.hist(values, bins=np.linspace(0, max(values.max(), 1), 41), color="#0072b2")

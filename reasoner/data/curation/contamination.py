@@ -19,6 +19,7 @@ import numpy as np
 from reasoner.data.curation import words
 
 NGRAM_WORDS = 8
+_ARRAYS = ("hashes", "owners", "sizes", "heads")
 SAME_TASK = 0.5  # of the n-grams of the shorter row: from here on the rows are taken for the same
 
 
@@ -38,11 +39,15 @@ class Index:
   """All n-grams of the evaluation rows, each with the first row that has it.
 
   hashes: [n] uint64, ascending. owners: [n] int32, places in `uids`. sizes: [rows] int32, the
-  distinct n-grams of each row.
+  distinct n-grams of each row. heads: [8 to 16 x n] bool, whether some hash begins with these bits:
+  nine of ten that are not there need no search.
   """
 
-  def __init__(self, uids: Sequence[str], hashes: np.ndarray, owners: np.ndarray, sizes: np.ndarray):
-    self.uids, self.hashes, self.owners, self.sizes = uids, hashes, owners, sizes
+  def __init__(
+      self, uids: Sequence[str], hashes: np.ndarray, owners: np.ndarray, sizes: np.ndarray, heads: np.ndarray
+  ):
+    self.uids, self.hashes, self.owners, self.sizes, self.heads = uids, hashes, owners, sizes, heads
+    self._shift = np.uint64(65 - len(heads).bit_length())
 
   @classmethod
   def build(cls, uids: Sequence[str], rows: Sequence[Sequence[str]]) -> "Index":
@@ -51,18 +56,18 @@ class Index:
     owners = np.repeat(np.arange(len(uids), dtype=np.int32), np.diff(bounds))
     sizes = [len(np.unique(hashes[a:b])) for a, b in zip(bounds[:-1], bounds[1:])]
     hashes, first = np.unique(hashes, return_index=True)
-    return cls(list(uids), hashes, owners[first], np.array(sizes, np.int32))
+    return cls(list(uids), hashes, owners[first], np.array(sizes, np.int32), heads(hashes))
 
   def save(self, folder: pathlib.Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("hashes", "owners", "sizes"):
+    for name in _ARRAYS:
       np.save(folder / f"{name}.npy", getattr(self, name))
     (folder / "uids.txt").write_text("\n".join(self.uids), encoding="utf-8", errors="surrogatepass")
 
   @classmethod
   def open(cls, folder: pathlib.Path) -> "Index":
     """Returns a saved index; its arrays stay on disk, and processes share what they read of them."""
-    arrays = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("hashes", "owners", "sizes")]
+    arrays = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS]
     uids = (folder / "uids.txt").read_text(encoding="utf-8", errors="surrogatepass").split("\n")
     return cls(uids, *arrays)
 
@@ -82,11 +87,13 @@ class Index:
     return found
 
   def find(self, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns where each hash would stand, and whether it stands there."""
-    if not len(self.hashes):
-      return np.zeros(len(hashes), np.int64), np.zeros(len(hashes), bool)
-    places = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
-    return places, self.hashes[places] == hashes
+    """Returns whether each hash is there, and where: 0 for one that is not."""
+    places, hit = np.zeros(len(hashes), np.int64), self.heads[hashes >> self._shift]
+    maybe = np.flatnonzero(hit)
+    found = np.searchsorted(self.hashes, hashes[maybe])
+    hit[maybe] = there = self.hashes[np.minimum(found, len(self.hashes) - 1)] == hashes[maybe]
+    places[maybe[there]] = found[there]
+    return places, hit
 
   def shared_words(self, texts: Sequence[str]) -> str:
     """Returns the first eight words that these texts share with an evaluation row."""
@@ -96,6 +103,14 @@ class Index:
         first = int(hit.argmax())
         return " ".join(words.words(text)[first : first + NGRAM_WORDS])
     return ""
+
+
+def heads(hashes: np.ndarray) -> np.ndarray:
+  """Returns which beginnings the hashes have, as `Index` keeps them: [a power of two] bool."""
+  bits = 3 + len(hashes).bit_length()
+  found = np.zeros(1 << bits, bool)
+  found[hashes >> np.uint64(64 - bits)] = True
+  return found
 
 
 def chance_rate(rows: Sequence[Sequence[str]], indexed: int) -> float | None:

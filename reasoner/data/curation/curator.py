@@ -19,6 +19,8 @@ import pathlib
 import shutil
 from typing import Any
 
+import numpy as np
+
 from reasoner.data import gold
 from reasoner.data import loading
 from reasoner.data import pool
@@ -326,7 +328,7 @@ def _figures(request: Request, corpus: Corpus, selector, jobs, masked: Counter) 
       "sources": sources,
       "contamination": shared,
       "reasoning": [
-          {"domain": domain, "dataset": dataset, "rows": len(tally.tokens), "reasoned": tally.reasoned}
+          {"domain": domain, "dataset": dataset, "rows": sum(map(len, tally.tokens)), "reasoned": tally.reasoned}
           for (domain, dataset), tally in sorted(selector.tallies.items())
       ],
       "masked": [
@@ -348,10 +350,8 @@ def _chance_rows(request: Request, selector, jobs, domain: str, dataset: str) ->
   ranked = list(tally.flagged) if request.curation.shared_ngrams == "drop" else []
   for job in jobs:
     if (job.origin.domain, job.origin.dataset) == (domain, dataset):
-      uids = selector.table(job)["uid"].to_pylist()
-      kept = map(int, selector.kept[job.name].nonzero()[0])
-      ranks = {place: loading.fraction(uids[place], job.seed) for place in kept}
-      places = [place for place, rank in ranks.items() if rank < share]
-      rows = selector.examples(job, places)
-      ranked += [(ranks[p], screening.texts_of(r.example, r.text)) for p, r in zip(places, rows)]
+      ranks = selector.ranks[job.name]
+      places = np.flatnonzero(selector.kept[job.name] & (ranks < share))
+      rows = selector.table(job).take(places).to_pylist()
+      ranked += zip(ranks[places], map(screening.texts_of_row, rows))
   return [texts for rank, texts in sorted(ranked) if rank < share]

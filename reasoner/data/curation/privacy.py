@@ -30,7 +30,7 @@ _PHONE = re.compile(
 _LEAST_DIGITS = 9
 _ACCOUNT = re.compile(r"(?<![\w/])/?u/[A-Za-z0-9_-]{3,20}(?![\w/-])")
 
-_TRACE = re.compile(r"@|u/|\d\d\d?[ .)-]")  # what each of them has
+_TRACE = re.compile(r"\d\d[\d .)-]")  # what each telephone number has
 
 MASKS = {"e-mail": "[e-mail]", "phone": "[phone]", "account": "[account]"}
 
@@ -38,7 +38,8 @@ MASKS = {"e-mail": "[e-mail]", "phone": "[phone]", "account": "[account]"}
 def mask(text: str) -> tuple[str, Counter]:
   """Returns the text with masks, and how many of each kind it has."""
   found: Counter = Counter()
-  if not _TRACE.search(text):
+  a_number = _TRACE.search(text)
+  if not a_number and "@" not in text and "u/" not in text:
     return text, found
   if "@" in text:
     text, found["e-mail"] = _EMAIL.subn(MASKS["e-mail"], text)
@@ -51,4 +52,4 @@ def mask(text: str) -> tuple[str, Counter]:
     found["phone"] += 1
     return MASKS["phone"]
 
-  return _PHONE.sub(phone, text), +found
+  return _PHONE.sub(phone, text) if a_number else text, +found

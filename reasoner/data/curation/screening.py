@@ -1,6 +1,6 @@
 """What is decided about a row from the row alone, in as many processes as there are cores.
 
-  screen(job, screener, folder)   # reads a part of a file; leaves part.parquet and part.pickle
+  screen(job, screener, folder)   # reads a part of a file; leaves part.arrow and part.pickle
 
 A part is the unit of work: it is read, judged and put on disk, and a part that lies there is not
 read again. What depends on other training rows (duplicates, limits) is decided afterwards, in the
@@ -8,7 +8,7 @@ order of the files and in one process, so the number of processes changes nothin
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 import itertools
 import os
@@ -66,7 +66,7 @@ class Job:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Screened:
-  """The rows that passed, in order, but for their text, which lies beside it in Parquet.
+  """The rows that passed, in order, but for their text, which lies beside it as an Arrow table.
 
   ranks, tokens ([rows, 2]: prompt and answer), reasoned (has a rationale), signatures: arrays by row; keys: as loading.keys
   makes them; answers: the short truth, "" where there is none. counts: dropped rows by reason.
@@ -110,6 +110,13 @@ def texts_of(example: Example, text: str) -> tuple[str, ...]:
   return text, free, str(example.extra.get("rationale") or "")
 
 
+def texts_of_row(row: Mapping[str, Any]) -> tuple[str, ...]:
+  """Returns the same of a row as `pool.write_row` makes it."""
+  metadata = row["metadata"]
+  free = row["answer"] if metadata["type"] == "text" else ""
+  return metadata["task_text"] or row["prompt"], free, metadata["rationale"] or ""
+
+
 def answer_of(example: Example) -> str:
   """Returns the short truth by which near duplicates are told apart, "" where there is none."""
   has_one = not isinstance(example.reference, Text) and not hasattr(example.reference, "tests")
@@ -129,12 +136,11 @@ def masked(example: Example) -> tuple[Example, Counter]:
     return text
 
   prompt, passage = mask(example.prompt), mask(example.passage)
-  reference = dataclasses.replace(
-      reference, text=mask(reference.text), aliases=tuple(map(mask, reference.aliases))
-  )
+  text, aliases = mask(reference.text), tuple(map(mask, reference.aliases))
   extra = {k: mask(v) if k in ("task_text", "rationale") else v for k, v in example.extra.items()}
   if not found:
     return example, Counter()
+  reference = dataclasses.replace(reference, text=text, aliases=aliases)
   passage = passage if passage in prompt else ""  # what touches its ends may be masked in the prompt alone
   example = dataclasses.replace(
       example, prompt=prompt, passage=passage, reference=reference, extra=extra
@@ -145,7 +151,6 @@ def masked(example: Example) -> tuple[Example, Counter]:
 def screen(job: Job, screener: Screener, folder: pathlib.Path) -> None:
   """Screens the rows of a job and leaves what passed in `folder`, under the job's name."""
   import pyarrow
-  import pyarrow.parquet
 
   reader = loading.RowReader(job.truths, quarantine=True)
   candidates, outside = _candidates(job, reader)
@@ -213,7 +218,9 @@ def screen(job: Job, screener: Screener, folder: pathlib.Path) -> None:
       flagged=flagged,
   )
   table = pyarrow.Table.from_pylist(rows, schema=pool.parquet_schema())
-  pyarrow.parquet.write_table(table, folder / f"{job.name}.parquet")
+  # Written once, read twice, then thrown away: Arrow's own format needs neither coding nor copying.
+  with pyarrow.ipc.new_file(str(folder / f"{job.name}.arrow"), table.schema) as file:
+    file.write_table(table)
   scratch = folder / f"{job.name}.{os.getpid()}"
   scratch.write_bytes(pickle.dumps(result, protocol=pickle.HIGHEST_PROTOCOL))
   scratch.rename(folder / f"{job.name}.pickle")  # with it the part is done
@@ -245,6 +252,14 @@ def _rank(uid: str, job: Job) -> float:
 def load(job: Job, folder: pathlib.Path) -> Screened:
   """Returns what `screen` left of a job."""
   return pickle.loads((folder / f"{job.name}.pickle").read_bytes())
+
+
+def load_table(job: Job, folder: pathlib.Path):
+  """Returns the pool rows that `screen` left of a job, as a pyarrow.Table whose values stay on disk."""
+  import pyarrow
+
+  with pyarrow.memory_map(str(folder / f"{job.name}.arrow")) as file:
+    return pyarrow.ipc.open_file(file).read_all()
 
 
 def is_done(job: Job, folder: pathlib.Path) -> bool:

@@ -37,7 +37,7 @@ class Tally:
 
   rows: screened. masked: rows with personal data, by kind. contaminated: rows that share an n-gram with
   an evaluation row; same_task: those of them that are nearly that row; flagged: (rank, texts) of them.
-  tokens: [2] int32 for each kept row: of its prompt and its answer. reasoned: those with a rationale.
+  tokens: [rows, 2] int32 for the kept rows of each part: of prompt and answer. reasoned: those with a rationale.
   """
 
   rows: int = 0
@@ -52,7 +52,7 @@ class Tally:
 class Selector:
   """Takes screened parts in order; `kept` says which of their rows enter the pool.
 
-  kept: by job, [rows] bool. tallies: by (domain, data set). evaluated: rows to protect by domain.
+  kept: by job, [rows] bool; ranks: [rows] float64. tallies: by (domain, data set). evaluated: rows to protect by domain.
 
   Args:
     loader: has the evaluation rows already.
@@ -70,6 +70,7 @@ class Selector:
       log: Callable[[Mapping[str, Any]], None],
   ):
     self.kept: dict[str, np.ndarray] = {}
+    self.ranks: dict[str, np.ndarray] = {}
     self.tallies: dict[tuple[str, str], Tally] = {}
     self._loader, self._verdicts, self._folder, self._log = loader, verdicts, folder, log
     self._similarity = similarity
@@ -94,6 +95,7 @@ class Selector:
       refused = self._refused(job, places)
       for place in places:
         self._take(job, screened, place, refused)
+      self._account_kept(job, screened)
 
   def take_best(
       self, bands: Iterable[Sequence[Job]], result: Callable[[Job], Screened], limit: int
@@ -113,6 +115,8 @@ class Selector:
           beyond[job.origin] += 1
         else:
           taken += self._take(job, screened, place, refused)
+      for job, screened in {job.name: (job, screened) for _, job, screened, _ in ranked}.values():
+        self._account_kept(job, screened)
       if taken == limit:
         break
     for origin, rows in (+beyond).items():
@@ -134,6 +138,7 @@ class Selector:
       self._loader.count(origin, reason, rows)
     self._loader.quarantine.update(screened.quarantine)
     self.kept[job.name] = np.zeros(len(screened.uids), bool)
+    self.ranks[job.name] = screened.ranks
 
   def _refused(self, job: Job, places: Sequence[int]) -> dict[str, str]:
     """Returns by uid why gold answers do not hold."""
@@ -160,17 +165,19 @@ class Selector:
       self._log({"uid": uid, "role": TRAIN, "reason": reason, **more})
       return False
     self.kept[job.name][place] = True
-    self._loader.count(origin, KEPT)
-    tally = self.tallies[origin.domain, origin.dataset]
-    tally.tokens.append(screened.tokens[place])
-    tally.reasoned += bool(screened.reasoned[place])
     return True
+
+  def _account_kept(self, job: Job, screened: Screened) -> None:
+    """Counts what was kept of a job."""
+    kept, tally = self.kept[job.name], self.tallies[job.origin.domain, job.origin.dataset]
+    if kept.any():
+      self._loader.count(job.origin, KEPT, int(kept.sum()))
+      tally.tokens.append(screened.tokens[kept])
+      tally.reasoned += int(screened.reasoned[kept].sum())
 
   def table(self, job: Job):
     """Returns the pool rows of a job that passed screening, as a pyarrow.Table."""
-    import pyarrow.parquet
-
-    return pyarrow.parquet.read_table(self._folder / f"{job.name}.parquet")
+    return screening.load_table(job, self._folder)
 
   def examples(self, job: Job, places: Sequence[int]) -> list[pool.PoolRow]:
     """Returns what a run would read at these places."""

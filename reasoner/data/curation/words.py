@@ -7,6 +7,7 @@ make no difference, a number does. 64 bits of hash: among 10 million n-grams two
 another with a chance of 1 in 100,000.
 """
 
+import array
 from collections.abc import Iterable, Sequence
 import hashlib
 import re
@@ -14,11 +15,15 @@ import re
 import numpy as np
 
 _WORD = re.compile(r"\w+")
+# What `_WORD` and `casefold` make of ASCII: capitals become small, all that is in no word a space.
+_ASCII = "".join(character.lower() if _WORD.match(character) else " " for character in map(chr, range(128)))
 _MOST_REMEMBERED = 2_000_000  # words; about 300 MB
 
 
 def words(text: str) -> list[str]:
   """Returns the words of a text, in lower case."""
+  if text.isascii():
+    return text.translate(_ASCII).split()  # four times as fast
   return _WORD.findall(text.casefold())
 
 
@@ -46,15 +51,15 @@ def ngrams(rows: Iterable[Sequence[str]], n: int) -> tuple[np.ndarray, np.ndarra
   """
   if len(_hashes) > _MOST_REMEMBERED:
     _hashes.clear()
-  values: list[int] = []
+  values = array.array("Q")
   lengths, texts_of_row = [], []
   for texts in rows:
     for text in texts:
       found = words(text)
-      values += map(_hashes.__getitem__, found)
+      values.extend(map(_hashes.__getitem__, found))
       lengths.append(len(found))
     texts_of_row.append(len(texts))
-  by_word = np.array(values, np.uint64)
+  by_word = np.frombuffer(values, np.uint64)
   lengths = np.array(lengths, np.int64)
   counts = np.maximum(lengths - n + 1, 0)
   bounds = np.concatenate([[0], np.cumsum(counts)])[np.cumsum([0, *texts_of_row])]

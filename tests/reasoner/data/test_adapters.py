@@ -1,5 +1,9 @@
 """Each adapter on rows as the hub has them, written for these tests."""
 
+import re
+
+import hypothesis
+from hypothesis import strategies
 import pytest
 
 from reasoner.data import dataset
@@ -214,6 +218,17 @@ def test_writingprompts_that_need_a_picture_or_are_unsafe_are_dropped(tag, reaso
 )
 def test_spacing_is_repaired_where_it_is_certain(tokenised, text):
   assert repair_spacing(tokenised) == text
+
+
+@hypothesis.given(strategies.text("a(['’\"`.,;!?)] \nnt", max_size=40))
+def test_spacing_is_repaired_as_by_patterns_over_the_whole_text(text):
+  said = text.replace("`` ", '"').replace("``", '"').replace(" ''", '"').replace("''", '"')
+  said = re.sub("  +", " ", said).replace(" \n", "\n")
+  said = re.sub(r" (n['’]t|['’](?:s|m|d|re|ve|ll))\b", r"\1", said, flags=re.IGNORECASE)
+  said = re.sub(r" ([,;:!?%)\]]|\.+(?!\w))", r"\1", said)
+  said = re.sub(r"([(\[]) +", r"\1", said)
+  said = re.sub(r"\n[ \n]*", lambda run: "\n\n" if run[0].count("\n") > 1 else "\n", said)
+  assert repair_spacing(text) == said.strip()
 
 
 def test_dolly_feeds_each_domain_its_own_category():

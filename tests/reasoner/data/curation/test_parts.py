@@ -2,7 +2,11 @@
 
 import json
 import random
+import re
 
+import hypothesis
+from hypothesis import strategies
+import numpy as np
 import pytest
 
 from reasoner.data import dataset
@@ -24,6 +28,7 @@ from reasoner.data.curation import words
         ("Call (555) 123-4567 now", "Call [phone] now"),
         ("Call 555-123-4567, 555.123.4567 or 1-800-555-0199.", "Call [phone], [phone] or [phone]."),
         ("from abroad +49 30 1234567.", "from abroad [phone]."),
+        ("written together +49301234567", "written together [phone]"),
         ("in London 020 7946 0958", "in London [phone]"),
         ("thanks /u/some_writer and u/other-one", "thanks [account] and [account]"),
     ],
@@ -82,6 +87,25 @@ def test_ngrams_know_neither_case_nor_marks_and_end_with_their_text():
   assert not set(turned.tolist()) & set(one.tolist())  # order counts
   nothing, bounds = words.ngrams([("too short",), ()], 8)
   assert len(nothing) == 0 and bounds.tolist() == [0, 0, 0]
+
+
+@hypothesis.given(strategies.text(strategies.characters(max_codepoint=127), max_size=60))
+def test_words_of_ascii_are_those_that_any_text_has(text):
+  assert words.words(text) == re.findall(r"\w+", text.casefold())
+  assert words.words(f"{text} Ä") == [*words.words(text), "ä"]
+
+
+def test_an_index_finds_the_hashes_that_it_has_and_no_other():
+  draw = np.random.default_rng(0)
+  for size in (0, 1, 7, 1000):
+    held = np.unique(draw.integers(2**64, size=size, dtype=np.uint64))
+    bounds = np.arange(len(held) + 1)
+    index = contamination.Index([""] * len(held), held, bounds[:-1], bounds[:-1], contamination.heads(held))
+    others = draw.integers(2**64, size=99, dtype=np.uint64)
+    asked = draw.permutation(np.concatenate([held, held + np.uint64(1), others]))
+    places, hit = index.find(asked)
+    assert hit.tolist() == np.isin(asked, held).tolist()
+    assert held[places[hit]].tolist() == asked[hit].tolist()
 
 
 def sentence(draw, count):
