@@ -90,7 +90,7 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
       science=paid(science_answer=dict(weight=0.8), reasoning=shown),
       logic=paid(yes_no=dict(weight=0.8), reasoning=shown),
       creative_writing=open_task(
-          reference_similarity=dict(weight=0.8, scale=(0.1, 0.45)),
+          reference_similarity=dict(weight=0.8),
           group_difference=dict(weight=0.0),
       ),
       creative_ideation=open_task(
@@ -100,7 +100,7 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
           group_difference=dict(weight=0.0),
       ),
       summarization=open_task(
-          reference_similarity=dict(weight=0.25, scale=(0.04, 0.6)),
+          reference_similarity=dict(weight=0.25, scale=(0.1, 0.7), on_topic=False),
           rouge=dict(weight=0.55),
           word_order=dict(weight=0.3),
           answer_length=dict(weight=1.0, min_words=5, max_words=150),

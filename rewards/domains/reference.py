@@ -6,7 +6,6 @@ in words. Nothing here reads style, truth or taste: two stories with one plot an
 about the same (see judge.py); what a text does wrong is for the guards.
 """
 
-import collections
 from collections.abc import Callable, Iterable, Mapping, Sequence
 import dataclasses
 import functools
@@ -51,19 +50,22 @@ _STOCK = (
 class _Scale:
   """What similarities under a model mean: `zero` is worth 0, `one` is worth 1.
 
-  common: how much of what an answer's sentence shares with stock sentences or the request is taken off.
+  common: how much of what an answer's sentence shares with stock sentences is taken off.
+  chance: what is taken off besides, as the best of many strangers' sentences have it too.
+  topic: whether the answer's nearness to the request is a factor.
   """
 
   zero: float
   one: float
   common: float
+  chance: float
+  topic: bool
 
 
 _SCALES = {
-    "all-MiniLM-L6-v2": _Scale(zero=0.04, one=0.45, common=0.33),
-    embedding.PACKAGED: _Scale(zero=0.04, one=0.40, common=0.4),
+    "all-MiniLM-L6-v2": _Scale(zero=0.06, one=0.28, common=0.33, chance=0.05, topic=True),
+    embedding.PACKAGED: _Scale(zero=0.06, one=0.40, common=0.4, chance=0.0, topic=False),
 }
-_MOST_CACHED = 4096  # references, whose vectors stay from step to step
 
 
 def _check_model(settings: Mapping[str, Any], place: str) -> None:
@@ -71,63 +73,60 @@ def _check_model(settings: Mapping[str, Any], place: str) -> None:
 
 
 @register("reference_similarity", kind="quality", scope="batch")
-def reference_similarity(*, model: str = "all-MiniLM-L6-v2", scale: tuple = ()):
-  """Likeness to the reference in meaning: soft F1 over the sentences of both, scaled to [0, 1].
+def reference_similarity(*, model: str = "all-MiniLM-L6-v2", scale: tuple = (), on_topic: bool = True):
+  """Likeness to the reference in meaning: soft F2 over the sentences of both, scaled to [0, 1].
 
-  Each sentence of the answer looks for its likest in the reference (precision), and the other way round
-  (recall), by the cosine of their embeddings, less a part of what the answer's sentence has in common with
-  stock sentences and with the request, whose content words are left out of both texts: an advert, a
-  refusal, advice for every occasion and the prompt in other words resemble every reference a little, and
-  that is taken off. Brevity costs recall, padding
-  precision, one good sentence over and over recall; shuffled sentences cost nothing, so `word_order` and
-  `repetition` have to guard it. A text of its own with another plot than the reference's gets little: over
-  a group that is noise, not direction.
+  Each sentence of the reference looks for its likest in the answer (recall, which counts twice: an answer
+  may say more than a short reference), and the other way round (precision), by the cosine of their
+  embeddings. The request's content words are left out of both texts: the prompt again is no likeness. Of
+  each cosine is taken off a part of what the answer's sentence has in common with stock sentences, as an
+  advert, a refusal and advice for every occasion resemble every reference, and what the best of many
+  strangers' sentences reaches. Times the root of the answer's own nearness to the request: a mosaic of
+  sentences about other things is near none. Brevity costs recall, padding precision; shuffled sentences
+  cost nothing, so `word_order` and `repetition` have to guard it. A text of its own with another plot than
+  the reference's gets little: over a group that is noise, not direction.
 
-  It is a topic detector above all: replacing sentences by foreign ones lowers it in order (rank correlation
-  0.93 over 26 answers), cutting the end less so (0.40), shuffling sentences not at all.
+  It is a topic detector above all: of 26 answers replacing sentences by foreign ones lowers it in order
+  (rank correlation 0.88), so does cutting the end (0.71), shuffling sentences does nothing (MiniLM).
 
-  The scale is from training rows, unrelated texts against related ones (MiniLM; median): another prompt's
-  brainstorm 0.02 against answers to nearly the same prompt 0.32, another prompt's story 0.18 against
-  alternate sentences of one story 0.32, another article's summary 0.07 against an article's lead 0.42. So
-  0.04 to 0.45 by default; longer texts agree by chance, and recipes set `scale` by domain.
+  The scale is from training rows (MiniLM; quartiles): another prompt's story 0.03/0.05/0.06, alternate
+  sentences of one story 0.12/0.15/0.18, the likest mosaic that a search finds in a dozen strangers' 0.12;
+  another prompt's brainstorm 0/0/0.01, answers to nearly the same prompt 0.12/0.24/0.29; without the topic,
+  another article's summary 0.01/0.02/0.06, an article against its lead 0.28/0.40/0.46. So 0.06 to 0.28.
 
   Args:
     model: "all-MiniLM-L6-v2" (extra [semantic]), "packaged" (word vectors, no torch), or whatever
       sentence-transformers takes; other models need a `scale`.
     scale: the similarities that are worth 0 and 1; () for those measured.
+    on_topic: whether nearness to the request counts. Not where every prompt asks the same, as in "Summarize
+      this article"; never for word vectors, which are too coarse for it.
 
-  None where the row has no reference. References are embedded once and kept.
+  None where the row has no reference.
   """
   known = _scale(model, scale)
   embed = embedding.load(model)
   stock = embed(_STOCK)
-  references: collections.OrderedDict[tuple[str, str], Any] = collections.OrderedDict()
 
   def score_batch(completions: Sequence[Completion], examples: Sequence[Example]) -> list[float | None]:
+    meant = [bool(e.reference.text.strip()) for e in examples]
     requests = [_request(e.prompt) for e in examples]
-    wanted = [(e.reference.text, r) for e, r in zip(examples, requests)] + [(r, "") for r in requests]
-    references.update(_vectors(embed, [key for key in wanted if key[0].strip() and key not in references]))
-    answers = _vectors(embed, [(c.answer, r) for c, r in zip(completions, requests)])
+    texts = zip(completions, examples, requests)
+    parts = [(_beyond(c.answer, r), _beyond(e.reference.text, r), _beyond(r, "")) for c, e, r in texts]
+    vectors = _vectors(embed, [own for three, scored in zip(parts, meant) if scored for own in three])
     scores: list[float | None] = []
-    for completion, example, request in zip(completions, examples, requests):
-      reference = example.reference.text
-      if not reference.strip():
+    for (answer, reference, request), scored in zip(parts, meant):
+      if not scored:
         scores.append(None)
         continue
-      raw, precision, recall = agreement(
-          answers[completion.answer, request],
-          references[reference, request],
-          stock,
-          references.get((request, "")),
-          known.common,
-      )
+      said = vectors[answer]
+      raw, precision, recall = agreement(said, vectors[reference], stock, known.common, known.chance)
+      near = topic(said, vectors[request]) if known.topic and on_topic else 1.0
+      raw = round(raw * near, 3)
       scores.append(Score(
           text.ramp(raw, known.zero, known.one),
           f"similarity {raw:.3f} to the reference ({known.zero:g} is worth 0, {known.one:g} 1): the answer's "
-          f"sentences find {precision:.2f} in it, its own {recall:.2f} in the answer.",
+          f"sentences find {precision:.2f} in it, its own {recall:.2f} in the answer, on topic {near:.2f}.",
       ))
-    while len(references) > _MOST_CACHED:
-      references.popitem(last=False)
     return scores
 
   return score_batch
@@ -136,16 +135,13 @@ def reference_similarity(*, model: str = "all-MiniLM-L6-v2", scale: tuple = ()):
 reference_similarity.check = _check_model
 
 
-def _vectors(embed: Callable[..., Any], passages: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Any]:
-  """Returns by (passage, request) the vectors [n, d] of the passage's sentences, all embedded in one call.
-
-  The request's content words are left out of them: saying them again is no likeness.
-  """
-  parts = {key: _beyond(*key) for key in passages}
-  unique = sorted({sentence for own in parts.values() for sentence in own})
+def _vectors(embed: Callable[..., Any], passages: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
+  """Returns by passage, in sentences, their vectors [n, d], all embedded in one call."""
+  passages = set(passages)
+  unique = sorted({sentence for passage in passages for sentence in passage})
   vectors = embed(unique) if unique else []
   at = {sentence: i for i, sentence in enumerate(unique)}
-  return {key: vectors[[at[sentence] for sentence in own]] for key, own in parts.items()}
+  return {passage: vectors[[at[sentence] for sentence in passage]] for passage in passages}
 
 
 @functools.lru_cache(maxsize=256)
@@ -153,37 +149,46 @@ def _asked(request: str) -> frozenset[str]:
   return text.content_stems(text.words(request))
 
 
-def _beyond(passage: str, request: str) -> list[str]:
-  """Returns the sentences of a passage without the content words of the request; [""] where none is left."""
+@functools.lru_cache(maxsize=4096)
+def _beyond(passage: str, request: str) -> tuple[str, ...]:
+  """Returns the sentences of a passage without the content words of the request; ("",) where none is left."""
   asked, kept = _asked(request), []
   for sentence in embedding.sentences(passage):
     own = [w for w in sentence.split() if not asked.intersection(map(text.stem, text.words(w)))]
     rest = " ".join(own) if asked else sentence
     if any(text.is_content(word) for word in text.words(rest)):
       kept.append(rest)
-  return kept or [""]
+  return tuple(kept) or ("",)
 
 
-def agreement(answer, reference, stock, request, common: float) -> tuple[float, float, float]:
-  """Returns the soft F1 of two texts' sentence vectors with its precision and recall, three decimals.
+_RECALL = 2  # recall counts twice as much as precision: an answer may say more than a short reference
+
+
+def agreement(answer, reference, stock, common: float, chance: float) -> tuple[float, float, float]:
+  """Returns the soft F2 of two texts' sentence vectors, its precision and its recall.
 
   A pair of sentences agrees by their cosine, less `common` times the largest cosine of the answer's
-  sentence with a stock sentence or with the request, and not below 0. Precision is the mean over the
-  answer's sentences of the best agreement, recall that over the reference's (as BERTScore does with tokens, Zhang et al.
-  2020). Embeddings differ in their last bits with the shape of a batch, hence the rounding.
+  sentence with a stock sentence, less `chance`, and not below 0. Precision is the mean over the answer's
+  sentences of the best agreement, recall that over the reference's (as BERTScore does with tokens, Zhang
+  et al. 2020).
 
   Args:
-    answer, reference, stock, request: [n, d] vectors of length 1, n of each one's own; None: no request.
-    common: from 0 to 1.
+    answer, reference, stock: [n, d] vectors of length 1, n of each one's own.
+    common, chance: from 0 to 1.
   """
-  agreed = answer @ reference.T
-  anyway = (answer @ stock.T).max(1).clip(0)
-  if request is not None:
-    anyway = anyway.clip((answer @ request.T).max(1))
-  agreed = (agreed - common * anyway[:, None]).clip(0)
+  anyway = common * (answer @ stock.T).max(1).clip(0) + chance
+  agreed = (answer @ reference.T - anyway[:, None]).clip(0)
   precision, recall = float(agreed.max(1).mean()), float(agreed.max(0).mean())
-  f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-  return round(f1, 3), precision, recall
+  square = _RECALL**2
+  f = (1 + square) * precision * recall / (square * precision + recall) if precision + recall else 0.0
+  return f, precision, recall
+
+
+def topic(answer, request) -> float:
+  """Returns the root of the cosine of two texts' mean vectors, 0 where it is negative."""
+  a, b = answer.sum(0), request.sum(0)
+  lengths = float((a @ a) * (b @ b)) ** 0.5
+  return max(0.0, float(a @ b) / lengths) ** 0.5 if lengths else 0.0
 
 
 _REQUEST_WORDS = 60
@@ -207,7 +212,7 @@ def _scale(model: str, scale: tuple) -> _Scale:
   if len(scale) != 2 or not all(isinstance(x, (int, float)) for x in scale) or not scale[0] < scale[1]:
     place = f"reference_similarity.scale={scale!r}"
     raise ConfigError(f"{place}: expected two rising numbers, as in (0.04, 0.45).")
-  return _Scale(zero=scale[0], one=scale[1], common=known.common)
+  return dataclasses.replace(known, zero=scale[0], one=scale[1])
 
 
 @register("semantic_relevance", kind="quality", scope="batch")
@@ -224,11 +229,11 @@ def semantic_relevance(*, model: str = "all-MiniLM-L6-v2", without_reference: bo
   def score_batch(completions: Sequence[Completion], examples: Sequence[Example]) -> list[float | None]:
     meant = [not (without_reference and e.reference.text.strip()) for e in examples]
     requests = [_request(e.prompt) for e in examples]
-    texts = {(p, "") for c, r, own in zip(completions, requests, meant) if own for p in (c.answer, r)}
-    vectors = _vectors(embed, sorted(texts))
+    parts = [(_beyond(c.answer, ""), _beyond(r, "")) for c, r in zip(completions, requests)]
+    vectors = _vectors(embed, [own for two, scored in zip(parts, meant) if scored for own in two])
     scores: list[float | None] = []
-    for completion, request, own in zip(completions, requests, meant):
-      near = (vectors[completion.answer, ""] @ vectors[request, ""].T).max(1) if own else None
+    for (answer, request), scored in zip(parts, meant):
+      near = (vectors[answer] @ vectors[request].T).max(1) if scored else None
       cosine = None if near is None else round(float(near.clip(0).mean()), 3)
       said = None if cosine is None else f"similarity {cosine:.3f} to the request."
       scores.append(None if cosine is None else Score(text.ramp(cosine, 0.1, 0.5), said))

@@ -8,6 +8,7 @@
 about fifty times as fast, and it knows words, not sentences. No component is registered here.
 """
 
+import collections
 from collections.abc import Callable, Sequence
 import functools
 import importlib.util
@@ -57,6 +58,9 @@ def check(model: str, place: str) -> None:
 def load(model: str, max_tokens: int = 128) -> Callable[[Sequence[str]], Any]:
   """Returns a function from n texts to vectors of length 1: [n, dimensions] float (0 where unknown).
 
+  Vectors of the last `_MOST_KEPT` texts are kept: references come back step by step, and the candidates of
+  an attack, or of a group that begins to agree, share most of their sentences.
+
   Args:
     model: "packaged", "all-MiniLM-L6-v2" (its weights come with the extra [semantic], so it works
       offline), or any name or path that sentence-transformers takes, which may download it.
@@ -67,7 +71,7 @@ def load(model: str, max_tokens: int = 128) -> Callable[[Sequence[str]], Any]:
   """
   check(model, "model")
   if model == PACKAGED:
-    return _packaged
+    return _kept(_packaged)
   os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
   import sentence_transformers
 
@@ -79,9 +83,31 @@ def load(model: str, max_tokens: int = 128) -> Callable[[Sequence[str]], Any]:
     encoder.max_seq_length = max_tokens
   except (OSError, ValueError) as error:
     raise ConfigError(f"model={model!r} cannot be loaded: {error}") from error
-  return lambda texts: encoder.encode(
-      list(texts), batch_size=64, normalize_embeddings=True, show_progress_bar=False
+  return _kept(
+      lambda texts: encoder.encode(texts, batch_size=64, normalize_embeddings=True, show_progress_bar=False)
   )
+
+
+_MOST_KEPT = 16_384  # of 384 numbers each: 25 MB
+
+
+def _kept(encode: Callable[[list[str]], Any]) -> Callable[[Sequence[str]], Any]:
+  """Returns `encode`, which remembers the vectors of the texts that it saw last."""
+  known: collections.OrderedDict[str, Any] = collections.OrderedDict()
+
+  def embed(texts: Sequence[str]):
+    import numpy as np
+
+    fresh = sorted(set(texts) - known.keys())
+    known.update(zip(fresh, encode(fresh) if fresh else ()))
+    for one in texts:
+      known.move_to_end(one)
+    vectors = np.array([known[one] for one in texts])
+    while len(known) > _MOST_KEPT:
+      known.popitem(last=False)
+    return vectors
+
+  return embed
 
 
 def _packaged(texts: Sequence[str]):
