@@ -94,9 +94,9 @@ ROWS = {
 
 
 BUDGET = 60
-# Most that the best worthless text may be paid, as a share of what the others' answers are: measured (1.17,
-# 0.50, 0.84), and a tenth. 0.75 is what it should be; who brings one down lowers it here.
-MOST = {"creative_writing": 1.27, "creative_ideation": 0.60, "summarization": 0.94}
+# Most that the best worthless text may be paid, as a share of what the others' answers are: measured (1.04,
+# 0.56, 0.62), and a little. 0.75 is what it should be; who brings one down lowers it here.
+MOST = {"creative_writing": 1.14, "creative_ideation": 0.60, "summarization": 0.70}
 
 
 @pytest.mark.parametrize("domain", MOST)
