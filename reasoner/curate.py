@@ -63,7 +63,7 @@ def curate(rows: assemble.Rows, output: pathlib.Path, processes: int) -> None:
       plan=rows.plan,
       pools=settings.data.pools,
       domains=tuple(rows.domains),
-      truths=tuple(name for name, rewards in rows.domains.items() if rewards.correctness),
+      truths=rows.truths,
       evaluation_sets=tuple(settings.data.evaluation_sets),
       seed=settings.seed,
       curation=settings.curation,

@@ -245,3 +245,4 @@ def finish(
   report.write(workdir.path, summary, run.config)
   files.write_json(workdir.summary, summary)
   print(f"Report: {workdir.report}")
+  print(f"Talk to it: make chat WORKDIR={workdir.path}, or python -m reasoner.chat --workdir={workdir.path}")

@@ -33,15 +33,15 @@ from rewards import registry
 from rewards import scorer
 from rewards import settings as sections
 from rewards.errors import ConfigError
+from rewards.explanation import columns
+from rewards.explanation import explain
 from rewards.output import cleaning_up_when_told_to_end
 from rewards.output import Output
-from rewards.output import shown
 from rewards.rows import example_from_row
 from rewards.rows import read_rows
 from rewards.rows import RowError
 from rewards.schema import Example
 from rewards.schema import RewardBreakdown
-from rewards.schema import Score
 from rewards.schema import UnitTests
 from rewards.service import Service
 from rewards.service import WorkerError
@@ -55,15 +55,6 @@ BLOCKS_IN_FLIGHT = 2
 
 # Fields that this command understands or adds: they say nothing about the example.
 _OWN_FIELDS = ("completion", "group", "total", "gate", "failure", "correct", "scores", "causes", "unscored")
-
-_FAILURES = {
-    "missing": "a pair of tags is missing",
-    "unclosed": "a tag is never closed: usually cut off at the token limit",
-    "duplicate": "a tag appears twice",
-    "order": "the tags are not in the order reasoning, answer",
-    "empty": "the reasoning or the answer is empty",
-}
-
 
 def main(arguments: list[str] | None = None) -> int:
   """Runs one command and returns its exit status."""
@@ -178,11 +169,7 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _print_table(rows: list[tuple[str, ...]], file=None) -> None:
-  """Prints columns of equal width; the last one as it is."""
-  widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]) - 1)]
-  for row in rows:
-    cells = [cell.ljust(width) for cell, width in zip(row, widths)]
-    print("  ".join([*cells, row[-1]]).rstrip(), file=file)
+  print("\n".join(columns(rows)), file=file)
 
 
 # ---- score ----
@@ -320,55 +307,10 @@ def _explain(options: argparse.Namespace) -> None:
       with _service(options, num_workers=1) as service:
         _check_domains(service, [(place, row, example, 0)])
         (breakdown,) = service.score([example], [row["completion"] or ""])
-      _print_breakdown(example, breakdown)
+      print("\n".join(explain(example, breakdown)))
       return
   wanted = f"uid {options.uid!r}" if options.uid is not None else f"line {options.line or 1}"
   raise ConfigError(f"--input {options.input} has no row with {wanted}.")
-
-
-def _print_breakdown(example: Example, breakdown: RewardBreakdown) -> None:
-  print(shown(f"{example.uid} ({example.domain})"))
-  if not breakdown.gate:
-    print(f"gate: refused, {breakdown.failure}: {_FAILURES[breakdown.failure]}.")
-    print(f"total = 0: nothing behind the gate is looked at.{_verdict(breakdown)}")
-    return
-  print("gate: passed")
-  if not breakdown.scores and breakdown.causes:
-    print(f"total = 0: stopped, {shown(', '.join(breakdown.causes))}.{_verdict(breakdown)}")
-    return
-  offered = sum(breakdown.weights.values())
-  rows = [("component", "score", "weight", "paid", "why")]
-  for name, score in {"format": Score(1.0, "the gate passed"), **breakdown.scores}.items():
-    weight = breakdown.weights.get(name)
-    if name in breakdown.guards:
-      weight = breakdown.guards[name]
-      effect = f"x {scorer.guard_factor({name: score}, {name: weight}):.3f}"
-    else:
-      effect = "" if weight is None else f"{weight * (score or 0.0):.3f}"
-    rows.append((
-        name,
-        "none" if score is None else f"{score:.3f}",
-        "left out" if weight is None else f"{weight:g}",
-        effect,
-        shown(f"not scored: {breakdown.unscored[name]}" if score is None else getattr(score, "reason", "")),
-    ))
-  _print_table(rows)
-  if breakdown.total is None:
-    print("total = none: something that is paid could not be scored, which is no fault of the completion.")
-  else:
-    paid = f"{breakdown.total * offered:.3f} / {offered:g}"
-    if breakdown.guards:
-      of_format = breakdown.weights["format"]
-      earned = sum(w * (breakdown.scores[n] or 0.0) for n, w in breakdown.weights.items() if n != "format")
-      paid = f"({of_format:g} + {breakdown.guard_factor:.3f} x {earned:.3f}) / {offered:g}"
-    print(f"total = {paid} = {breakdown.total:.3f}{_verdict(breakdown)}")
-  if breakdown.causes:
-    print(f"counted: {shown(', '.join(breakdown.causes))}")
-
-
-def _verdict(breakdown: RewardBreakdown) -> str:
-  verdicts = {True: " Correct.", False: " Not correct.", None: " No verdict on correctness."}
-  return verdicts[breakdown.correct]
 
 
 # ---- attack ----

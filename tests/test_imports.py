@@ -71,14 +71,14 @@ FLOORS = {
         {"attacks", "domains"},
         {"scorer"},
         {"service"},
-        {"__init__", "__main__", "attack", "benchmark", "output", "recipes", "rows", "trl"},
+        {"__init__", "__main__", "attack", "benchmark", "explanation", "output", "recipes", "rows", "trl"},
     ),
     "reasoner": (
         {"data"},
         {"models", "policy"},
         {"run"},
         {"reporting"},
-        {"__init__", "benchmark", "curate", "evaluate", "main", "train"},
+        {"__init__", "benchmark", "chat", "curate", "evaluate", "main", "train"},
     ),
 }
 

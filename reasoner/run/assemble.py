@@ -166,6 +166,11 @@ class Rows:
   data_root: str | None
   plan: Sequence[sources.Source]
 
+  @property
+  def truths(self) -> tuple[str, ...]:
+    """Returns the domains whose rows need a reference."""
+    return tuple(name for name, rewards in self.domains.items() if rewards.correctness)
+
 
 def assemble_rows(config: Any, defaults: Any) -> Rows:
   """Checks a config as far as rows and their rewards go; arguments and errors as of `assemble`."""

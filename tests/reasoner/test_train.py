@@ -99,6 +99,50 @@ def test_a_finished_run_opens_with_the_adapter_that_it_ended_with_and_reads_no_r
   }
 
 
+def test_a_finished_run_can_be_talked_to(uninterrupted, capsys, monkeypatch):
+  from reasoner import chat
+  from reasoner.run.conversation import Conversation
+
+  workdir, _ = uninterrupted
+  records = lines(workdir / "evaluation_after.jsonl")
+  conversation = Conversation.of_run(workdir)
+  assert list(conversation.rows) == [record["uid"] for record in records]
+  monkeypatch.setattr(Conversation, "of_run", lambda path: conversation)
+
+  typed = iter(["How many wheels do 3 cars have?", "", "wheels and " * 200, "Name three uses of a brick."])
+  monkeypatch.setattr("builtins.input", lambda _: next(typed))
+  with pytest.raises(StopIteration):
+    chat.talk(chat.parse(["--workdir=run", "--max_new_tokens=5"]))
+  before, _, after = capsys.readouterr().out.partition("error: the prompt takes")
+  assert before.startswith("The trained model of run.") and before.count("\n") >= 2
+  assert after.count("\n") >= 2  # a task that is too long is not the end
+
+  record = next((record for record in records if record["gate"]), records[0])
+  assert chat.main(["--workdir=run", f"--row={record['uid']}"]) == 0
+  printed = capsys.readouterr().out
+  assert record["prompt"] in printed and record["completion"] in printed  # greedy: as it was evaluated
+  assert f"{record['uid']} ({record['domain']})" in printed
+  assert ("total = 0:" if not record["gate"] else f"= {record['total']:.3f}") in printed
+  assert chat.main(["--workdir=run", "--row=gsm8k/main/test/none"]) == 2
+  assert "no row 'gsm8k/main/test/none' was evaluated" in capsys.readouterr().err
+
+
+def test_a_directory_of_weights_talks_as_the_starting_model_of_its_run(uninterrupted):
+  from reasoner.run.conversation import Conversation
+  from reasoner.run.conversation import STARTING
+  from reasoner.run.conversation import TRAINED
+
+  workdir, _ = uninterrupted
+  task = "How many wheels do 3 cars have?"
+  texts = [
+      list(conversation.stream(name, task, max_new_tokens=12))[-1].text
+      for conversation, name in (
+          (Conversation.of_run(workdir), STARTING), (Conversation.of_directory(workdir / "base"), TRAINED)
+      )
+  ]  # fmt: skip
+  assert texts[0] == texts[1] != ""
+
+
 def test_a_finished_run_says_so_and_does_nothing(scratch, uninterrupted):
   workdir, summary = uninterrupted
   before = (workdir / "summary.json").stat().st_mtime_ns
