@@ -7,6 +7,7 @@ messages, the reasoning folded apart from the answer, and for a held-out row wha
 """
 
 from collections.abc import Iterator
+import html
 import re
 from typing import Any
 
@@ -15,7 +16,11 @@ from rewards import format as output_format
 from rewards.errors import ConfigError
 
 _PART_OF_A_TAG = re.compile(r"</?[a-z]*$")
-_STYLE = ".reward textarea {font-family: monospace; font-size: 12px; white-space: pre-wrap}"
+# Columns of the breakdown, and the indentation of a program that is an answer.
+_STYLE = """
+.reward textarea {font-family: monospace; font-size: 12px; white-space: pre-wrap}
+.message-markdown-disabled {white-space: pre-wrap !important}
+"""
 
 
 def require_gradio() -> None:
@@ -130,7 +135,8 @@ def page(conversation: Conversation, title: str):
     def answer(asked, uid, temperature):
       try:
         for said, paid in turns(conversation, asked, uid, temperature):
-          yield [*said, *paid]
+          # Gradio takes messages for HTML, and a program that compares a <b with c> d would lose half of it.
+          yield [*([m | {"content": html.escape(m["content"], quote=False)} for m in of] for of in said), *paid]
       except Exception as error:
         raise gradio.Error(str(error)) from error
 
