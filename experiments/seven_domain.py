@@ -122,7 +122,7 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
       checkpoint_every=100,
   )
   config.grpo = dict(
-      algorithm="grpo",  # or dr_grpo, dapo, gspo
+      algorithm="grpo",  # or dr_grpo, dapo, gspo, maxrl
       num_generations=4,
       num_iterations=4,  # updates a batch
       beta=0.04,

@@ -15,7 +15,6 @@ from typing import Any
 
 from flax import nnx
 import jax
-import numpy as np
 
 from reasoner import data
 from reasoner import evaluate
@@ -29,6 +28,7 @@ from reasoner.models import peft_format
 from reasoner.policy import grpo
 from reasoner.policy import optimizer
 from reasoner.policy import reward_scaling
+from reasoner.policy.advantages import Paid
 from reasoner.reporting import metrics
 from reasoner.reporting import records
 from reasoner.reporting import report
@@ -199,19 +199,17 @@ def take_step(
   breakdowns = scores.result()
   watch.lap("reward")
 
-  scored = np.array([breakdown.total is not None for breakdown in breakdowns])
-  rewards = np.array([breakdown.total or 0.0 for breakdown in breakdowns])
-  factors = scaling.factors(
-      [row.domain for row in rows], metrics.self_consistency(breakdowns, generations), shares
-  )
-  advantages = learner.advantages(rewards * np.repeat(factors, generations), scored)
-  update = learner.update(rollout, advantages, scored, frozen)
+  domains = [row.domain for row in rows]
+  factors = scaling.factors(domains, metrics.self_consistency(breakdowns, generations), shares)
+  paid = Paid.of(breakdowns, factors)
+  advantages = learner.advantages(paid)
+  update = learner.update(rollout, advantages, paid.scored, frozen)
   watch.lap("update")
 
   measured = {
       **metrics.measure(examples, breakdowns),
       **metrics.describe(examples, rollout.texts, generations),
-      **metrics.of_groups(advantages, scored, factors),
+      **metrics.of_groups(domains, paid, advantages, learner.weights(rollout)),
       "completions/length": float(rollout.lengths.mean()),
       "completions/truncated_fraction": float(rollout.truncated.mean()),
       **{f"train/{name}": value for name, value in update.items()},

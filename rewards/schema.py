@@ -188,6 +188,20 @@ class RewardBreakdown:
   causes: tuple[str, ...] = ()
   unscored: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
+  @property
+  def parts(self) -> dict[str, float]:
+    """What `total` is the mean of under `weights`, by what is paid: gate and guards act on each.
+
+    "format" is 1 behind the gate, another part its score times `guard_factor`; all are 0 where the gate
+    refused or the completion was stopped. Empty where the total is None.
+    """
+    if self.total is None:
+      return {}
+    paid = [name for name, weight in self.weights.items() if weight]
+    if not self.total:
+      return dict.fromkeys(paid, 0.0)
+    return {n: 1.0 if n == "format" else self.guard_factor * float(self.scores[n]) for n in paid}
+
   def as_record(self) -> dict[str, Any]:
     """Returns what a line of JSON says of it; reasons and weights are left to `explain`."""
     return {

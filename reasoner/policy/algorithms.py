@@ -3,9 +3,34 @@
 grpo (https://arxiv.org/abs/2402.03300), dr_grpo (https://arxiv.org/abs/2503.20783: no division by
 the standard deviation nor by the completion's length), dapo (https://arxiv.org/abs/2503.14476:
 clip-higher and a mean over tokens, without a KL term), gspo (https://arxiv.org/abs/2507.18071: one
-ratio a sequence). Their losses are in losses.py. No JAX here, so that checks stay fast.
+ratio a sequence), maxrl (https://arxiv.org/abs/2602.02710: dr_grpo's loss, advantages divided by the
+group's mean reward). Their losses are in losses.py, their advantages in advantages.py. No JAX here, so
+that checks stay fast.
+
+What goes together (TABLE, which refuses the rest; the first scale_rewards is the one that None means):
+
+algorithm  normalize_rewards  scale_rewards  disco.reward_scaling
+grpo       none               group          no
+grpo       none               batch          yes
+grpo       none               none           yes
+grpo       gdpo               batch          no
+grpo       gdpo               none           no
+dr_grpo    none               none           yes
+dr_grpo    none               batch          yes
+dapo       none               group          no
+dapo       none               batch          yes
+dapo       none               none           yes
+dapo       gdpo               batch          no
+dapo       gdpo               none           no
+gspo       none               group          no
+gspo       none               batch          yes
+gspo       none               none           yes
+gspo       gdpo               batch          no
+gspo       gdpo               none           no
+maxrl      none               none           no
 """
 
+from collections.abc import Iterator
 import dataclasses
 from typing import Annotated
 
@@ -15,12 +40,49 @@ from rewards.settings import NotNegative
 from rewards.settings import OneOf
 from rewards.settings import Range
 from rewards.settings import Section
+from rewards.settings import Share
 from rewards.settings import WholeNumber
 
-NAMES = ("grpo", "dr_grpo", "dapo", "gspo")
+NAMES = ("grpo", "dr_grpo", "dapo", "gspo", "maxrl")
+SCALES = ("group", "batch", "none")
+NORMALIZATIONS = ("none", "gdpo")
 # How far a ratio may fall below and rise above 1. gspo's is a mean over a row, a thousandth as wide.
-CLIP_RANGES = {"grpo": (0.2, 0.2), "dr_grpo": (0.2, 0.2), "dapo": (0.2, 0.28), "gspo": (3e-4, 4e-4)}
-NORMALISES = ("grpo", "dapo", "gspo")  # divide a group's advantages by the deviation of its rewards
+CLIP_RANGES = {
+    "grpo": (0.2, 0.2), "dr_grpo": (0.2, 0.2), "dapo": (0.2, 0.28), "gspo": (3e-4, 4e-4), "maxrl": (0.2, 0.2)
+}  # fmt: skip
+SUMS_TOKENS = ("dr_grpo", "dapo", "maxrl")  # a completion weighs its tokens; elsewhere it weighs one
+
+# By algorithm and normalize_rewards: each scale_rewards that is accepted, the published one first, and
+# whether a factor that a whole group's rewards share (disco.reward_scaling) reaches the gradient under it.
+_BY_DEVIATION = {"group": False, "batch": True, "none": True}
+_GDPO = {"batch": False, "none": False}
+TABLE = {
+    ("grpo", "none"): _BY_DEVIATION,
+    ("grpo", "gdpo"): _GDPO,
+    ("dr_grpo", "none"): {"none": True, "batch": True},
+    ("dapo", "none"): _BY_DEVIATION,
+    ("dapo", "gdpo"): _GDPO,
+    ("gspo", "none"): _BY_DEVIATION,
+    ("gspo", "gdpo"): _GDPO,
+    ("maxrl", "none"): {"none": False},
+}
+# Why the other pairs do not: each sentence goes on after the setting that was refused.
+_REASONS = {
+    ("dr_grpo", "group"): "dr_grpo leaves out the division by a group's own deviation",
+    ("dr_grpo", "gdpo"): "gdpo divides each component by its deviation in the group, and dr_grpo none",
+    ("maxrl", "group"): "maxrl divides by the group's mean, which a division by its deviation would cancel",
+    ("maxrl", "batch"): "maxrl divides by the group's mean already",
+    ("maxrl", "gdpo"): "gdpo divides each component by its deviation in the group, maxrl the total by its "
+    "mean",
+    ("gdpo", "group"): "gdpo has divided each component by its deviation in the group; dividing their sum by "
+    "its own as well would weigh groups alike that differ in one component or in all",
+}
+
+
+def combinations() -> Iterator[tuple[str, str, str, bool]]:
+  """Yields the rows of the table above: algorithm, normalize_rewards, scale_rewards, disco.reward_scaling."""
+  for (name, normalize), scales in TABLE.items():
+    yield from ((name, normalize, scale, scaling) for scale, scaling in scales.items())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,6 +95,12 @@ class Algorithm(Section, place="config.grpo"):
   beta: NotNegative  # weight of the KL term; 0 drops it and the reference with it
   epsilon: NotNegative | None = None  # clip range of the ratio; None: the algorithm's own, CLIP_RANGES
   epsilon_high: NotNegative | None = None  # its upper side, dapo alone
+  # What advantages are divided by: the deviation of the group's rewards or of the step's, or neither; None:
+  # as the algorithm was published.
+  scale_rewards: Annotated[str, OneOf(SCALES)] | None = None
+  # What is compared within a group: none, the totals; gdpo, each component by itself, added up by weight.
+  normalize_rewards: Annotated[str, OneOf(NORMALIZATIONS)] = "none"
+  least_spread: Share = 0.0  # rewards of a group that lie nearer together than this count as equal
 
   def __post_init__(self):
     super().__post_init__()
@@ -43,9 +111,35 @@ class Algorithm(Section, place="config.grpo"):
           f"config.grpo.epsilon_high={self.epsilon_high}: {self.name} has one clip range, epsilon, for both "
           "sides; expected None."
       )
+    self._check_table()
     low, high = self.clip_range
     if high < low:
       raise ConfigError(f"config.grpo.epsilon_high={high}: expected at least epsilon ({low}).")
+
+  def _check_table(self) -> None:
+    name, normalize, scale = self.name, self.normalize_rewards, self.scale_rewards
+    accepted = TABLE.get((name, normalize))
+    if accepted is None:
+      raise ConfigError(
+          f"config.grpo.normalize_rewards={normalize!r} does not go with config.grpo.algorithm={name!r}: "
+          f"{_REASONS[name, normalize]}. Accepted: none."
+      )
+    if scale is not None and scale not in accepted:
+      reason = _REASONS.get((name, scale)) or _REASONS[normalize, scale]
+      raise ConfigError(
+          f"config.grpo.scale_rewards={scale!r} does not go with config.grpo.algorithm={name!r} and "
+          f"normalize_rewards={normalize!r}: {reason}. Accepted: {', '.join(accepted)}."
+      )
+
+  @property
+  def scale(self) -> str:
+    """What advantages are divided by: scale_rewards as set, else the algorithm's own."""
+    return self.scale_rewards or next(iter(TABLE[self.name, self.normalize_rewards]))
+
+  @property
+  def keeps_factors(self) -> bool:
+    """Whether a factor that all rewards of a group share reaches the gradient."""
+    return TABLE[self.name, self.normalize_rewards][self.scale]
 
   @property
   def clip_range(self) -> tuple[float, float]:

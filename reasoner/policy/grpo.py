@@ -193,17 +193,13 @@ class Learner:
     with policy.mesh:
       self.optimizer = update_lib.make_optimizer(policy.actor, optimizer, nnx.LoRAParam, policy.mesh)
 
-  def advantages(self, rewards: np.ndarray, scored: np.ndarray | None = None) -> np.ndarray:
-    """Returns [n] float32 advantages of [n] rewards, group by group; see advantages.over_scored.
+  def advantages(self, paid: advantages_lib.Paid) -> np.ndarray:
+    """Returns [n] float32 advantages of what the completions were paid, those of a prompt adjacent."""
+    return advantages_lib.estimate(paid, self.algorithm)
 
-    Args:
-      rewards: [n], those of a prompt adjacent.
-      scored: [n] bool; completions that were not leave their group. None: all were.
-    """
-    normalise = self.algorithm.name in algorithms.NORMALISES
-    estimate = advantages_lib.normalised if normalise else advantages_lib.centred
-    scored = np.ones(len(rewards), bool) if scored is None else scored
-    return advantages_lib.over_scored(rewards, scored, self.algorithm.num_generations, estimate)
+  def weights(self, rollout: Rollout) -> np.ndarray:
+    """Returns [n], what each completion's advantage weighs in the loss beside the others'."""
+    return rollout.lengths if self.algorithm.name in algorithms.SUMS_TOKENS else np.ones(len(rollout.lengths))
 
   def reference(self, rollout: Rollout) -> tuple[jax.Array | None, jax.Array | None]:
     """Returns the frozen log-probabilities that the loss needs: (reference, old); None: not needed.

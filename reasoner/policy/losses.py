@@ -1,4 +1,4 @@
-"""From log-probabilities to a scalar: what grpo, dr_grpo, dapo and gspo minimise, as their papers write it.
+"""From log-probabilities to a scalar: what each algorithm minimises, as its paper writes it.
 
   loss, metrics = LOSSES["grpo"](new, batch, algorithm)
 
@@ -56,7 +56,8 @@ def dr_grpo(new: jax.Array, batch: Batch, algorithm: algorithms.Algorithm):
     loss = - mean over rows of (1 / t) sum over tokens of [ min(r A, clip(r, 1 - e, 1 + e) A) - beta KL ]
 
   t is the room for tokens, the same for all rows: dividing by a row's own length would favour short right
-  answers and long wrong ones. Its advantages are not divided by a deviation either.
+  answers and long wrong ones. Its advantages are not divided by a deviation either. maxrl
+  (https://arxiv.org/abs/2602.02710) minimises the same, with advantages of its own.
   """
   ratio = jnp.exp(_log_ratio(new, batch))
   per_token, metrics = _objective(ratio, new, batch, algorithm)
@@ -93,7 +94,7 @@ def gspo(new: jax.Array, batch: Batch, algorithm: algorithms.Algorithm):
   return -jnp.sum(per_row) / batch.rows, metrics
 
 
-LOSSES = {"grpo": grpo, "dr_grpo": dr_grpo, "dapo": dapo, "gspo": gspo}
+LOSSES = {"grpo": grpo, "dr_grpo": dr_grpo, "dapo": dapo, "gspo": gspo, "maxrl": dr_grpo}
 
 
 def _log_ratio(new: jax.Array, batch: Batch) -> jax.Array:

@@ -8,8 +8,10 @@ Beside DISCO sampling, which changes what is drawn, this changes what a draw wei
 p_d of the drawn prompts, and by 1 / (SC + epsilon), SC the group's self-consistency, here the mean
 correctness of its completions.
 
-A factor that a whole group shares vanishes where its advantages are divided by their standard
-deviation: only an algorithm that does not normalise so (`algorithms.NORMALISES`) accepts it.
+A factor that a whole group shares vanishes where its advantages are divided by the deviation or the mean
+of its own rewards: `algorithms.TABLE` says where it does not. With difficulty=True and a reward that is
+correctness alone, dr_grpo's advantages are (r - SC) / (SC + epsilon): those of maxrl, (r - SC) / SC, with an
+epsilon, which keeps a prompt that is hardly ever answered from weighing as much as its rarity says.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,14 +46,19 @@ class RewardScaling(Section, place="config.disco.reward_scaling"):
   def is_on(self) -> bool:
     return self.difficulty or self.domain != "none"
 
-  def check(self, algorithm: str) -> None:
+  def check(self, algorithm: algorithms.Algorithm) -> None:
     """Raises ConfigError where the algorithm would cancel what this scales."""
-    if self.is_on and algorithm in algorithms.NORMALISES:
-      accepted = [name for name in algorithms.NAMES if name not in algorithms.NORMALISES]
+    if self.is_on and not algorithm.keeps_factors:
+      accepted = [
+          f"{name} with scale_rewards={scale}"
+          for name, normalize, scale, keeps in algorithms.combinations() if keeps and normalize == "none"
+      ]  # fmt: skip
+      divisor = "mean" if algorithm.name == "maxrl" else "standard deviation"
       raise ConfigError(
           f"config.disco.reward_scaling (domain={self.domain!r}, difficulty={self.difficulty}) has no effect "
-          f"with config.grpo.algorithm={algorithm!r}, which divides a group's advantages by the standard "
-          f"deviation of its rewards and so cancels every factor of the group. Accepted: {', '.join(accepted)}."
+          f"with config.grpo.algorithm={algorithm.name!r}, scale_rewards={algorithm.scale!r} and "
+          f"normalize_rewards={algorithm.normalize_rewards!r}: what a group is paid is divided by its own "
+          f"{divisor}, which cancels every factor of the group. Accepted: {', '.join(accepted)}."
       )
 
   def factors(

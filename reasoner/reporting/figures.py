@@ -81,6 +81,20 @@ def training(run, path: str, label: str) -> markupsafe.Markup:
   return _svg(figure, f"{label} by step")
 
 
+def by_domain(run, name: str, label: str) -> markupsafe.Markup:
+  """One metric of the groups by step, a line a domain."""
+  lines = [_line(run, f"groups/{domain}/{name}", run.colours[domain]) for domain in run.domains]
+  lines = [line for line in lines if line.steps]
+  figure = charts.panel(lambda axes: charts.curves(axes, lines, last=run.last_step, low=0.0, high=1.0))
+  return _svg(figure, f"{label} by step")
+
+
+def parts_by_domain(run, name: str, label: str) -> markupsafe.Markup:
+  """The domains' parts of one metric of the groups by step, on top of each other."""
+  paths = {f"groups/{domain}/{name}": run.colours[domain] for domain in run.domains}
+  return _svg(charts.panel(_stack(run, paths)), f"{label} by step")
+
+
 def phases(run) -> markupsafe.Markup:
   """Seconds of a step by phase."""
   return _svg(charts.panel(_stack(run, run.phases)), "seconds by phase and step")

@@ -13,6 +13,7 @@ import pathlib
 
 import numpy as np
 
+from reasoner.policy.advantages import Paid
 from reasoner.run import files
 from reasoner.run.workdir import Workdir
 from rewards.format import FAILURES
@@ -20,6 +21,8 @@ from rewards.format import parse
 from rewards.schema import Completion
 from rewards.schema import Example
 from rewards.schema import RewardBreakdown
+
+SMALL_SPREAD = 0.02  # of a group's rewards: about what two measures of equally good open answers differ by
 
 
 def measure(examples: Sequence[Example], breakdowns: Sequence[RewardBreakdown]) -> dict[str, float]:
@@ -102,19 +105,39 @@ def self_consistency(breakdowns: Sequence[RewardBreakdown], group_size: int) -> 
   return [_known_mean([b.correct for b in group]) for group in groups]
 
 
-def of_groups(advantages: np.ndarray, scored: np.ndarray, factors: Sequence[float]) -> dict[str, float]:
+def of_groups(
+    domains: Sequence[str], paid: Paid, advantages: np.ndarray, weights: np.ndarray
+) -> dict[str, float]:
   """Returns what became of a step's groups.
 
+  `small_spread_fraction`: the share of groups, of all and by domain, whose rewards lie within SMALL_SPREAD of
+  each other: there a deviation may be the measure's noise. `small_spread_gradient`: their part of the step's
+  gradient, as the sum of |advantage| x weight says it; those of the domains add up to the step's.
+
   Args:
-    advantages, scored: [n] of all completions. factors: [groups], by which rewards were multiplied.
+    domains: of the groups.
+    paid, advantages: of all n completions.
+    weights: [n], what a completion's advantage weighs in the loss: 1, or its tokens.
   """
-  shape = len(factors), -1
-  flat = ~advantages.reshape(shape).any(axis=1) & scored.reshape(shape).any(axis=1)
-  return {
+  shape = len(domains), -1
+  flat = ~advantages.reshape(shape).any(axis=1) & paid.scored.reshape(shape).any(axis=1)
+  metrics = {
       "groups/zero_advantage_fraction": float(flat.mean()),
-      "groups/not_scored_fraction": float(1 - scored.mean()),
-      "groups/reward_factor": float(np.mean(factors)),
+      "groups/not_scored_fraction": float(1 - paid.scored.mean()),
+      "groups/reward_factor": float(paid.factors.reshape(shape).mean()),
   }
+  spreads = paid.spreads(len(advantages) // len(domains))
+  known, small = ~np.isnan(spreads), spreads < SMALL_SPREAD
+  pull = (np.abs(advantages) * weights).reshape(shape).sum(axis=1)
+  whole = pull.sum()
+  for path, own in [("groups", np.ones(len(domains), bool))] + [
+      (f"groups/{domain}", np.array(domains) == domain) for domain in sorted(set(domains))
+  ]:  # fmt: skip
+    if (own & known).any():
+      metrics[f"{path}/small_spread_fraction"] = float(small[own & known].mean())
+    if whole:
+      metrics[f"{path}/small_spread_gradient"] = float(pull[own & small].sum() / whole)
+  return metrics
 
 
 class Log:

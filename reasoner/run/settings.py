@@ -67,7 +67,7 @@ class Settings(Section, place="config"):
             f"config.rewards has: {', '.join(sorted(self.rewards))}."
         )
     sampling.shares(dict.fromkeys(self.rewards, 1), weights=self.disco.weights)
-    self.disco.reward_scaling.check(self.grpo.name)
+    self.disco.reward_scaling.check(self.grpo)
     prompts, parts = self.train.prompts_per_step, self.train.micro_batches
     if prompts % parts:
       raise ConfigError(

@@ -38,7 +38,7 @@ def run(*flags, config="experiments/seven_domain.py", workdir):
         ("--config.data.on_bad_row=ignore", "config.data.on_bad_row='ignore'"),
         ("--config.rewards.math=3", "config.rewards.math is a section"),
         ("--config.plugins=(1,)", "config.plugins has 1: expected a text"),
-        ("--config.disco.reward_scaling.domain=log", "divides a group's advantages by the standard deviation"),
+        ("--config.disco.reward_scaling.domain=log", "divided by its own standard deviation"),
         ("--steps=3", "'--steps=3' is no flag"),
     ],
 )

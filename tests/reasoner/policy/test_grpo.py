@@ -14,6 +14,7 @@ from tunix.rl import common
 
 from reasoner.policy import algorithms
 from reasoner.policy import grpo
+from reasoner.policy.advantages import Paid
 from reasoner.run import checkpoints
 
 PROMPTS = [list(range(6, 12)), list(range(20, 30))]
@@ -140,7 +141,7 @@ def test_completions_that_could_not_be_scored_carry_no_gradient(policy):
 
 
 @pytest.mark.parametrize("name", [
-    pytest.param(name, marks=[pytest.mark.slow] if name in ("dapo", "dr_grpo") else []) for name in algorithms.NAMES
+    pytest.param(name, marks=[pytest.mark.slow] if name in ("dapo", "dr_grpo", "maxrl") else []) for name in algorithms.NAMES
 ])
 def test_every_algorithm_takes_a_step(policy, name):
   start = adapter(policy)
@@ -166,10 +167,11 @@ def test_advantages_are_normalised_by_group_except_under_dr_grpo(policy):
   rewards = np.array([1.0, 0.0, 0.0, 1.0, 0.3, 0.3, 0.3, 0.3])
   # group 1: mean 0.5, sample deviation sqrt(4 * 0.25 / 3) = 0.57735; group 2 is flat.
   expected = [0.5 / 0.57735, -0.5 / 0.57735, -0.5 / 0.57735, 0.5 / 0.57735]
-  normalised = learner_of(policy).advantages(rewards)
+  paid = Paid(totals=rewards, scored=np.ones(8, bool), factors=np.ones(8))
+  normalised = learner_of(policy).advantages(paid)
   np.testing.assert_allclose(normalised[:4], expected, rtol=1e-4)
   assert (normalised[4:] == 0.0).all()
-  np.testing.assert_allclose(learner_of(policy, "dr_grpo").advantages(rewards)[:4], [0.5, -0.5, -0.5, 0.5])
+  np.testing.assert_allclose(learner_of(policy, "dr_grpo").advantages(paid)[:4], [0.5, -0.5, -0.5, 0.5])
 
 
 @pytest.mark.parametrize("iterations", [1, 2])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tunix.rl import function_registry
 
+from reasoner.policy import advantages as advantages_lib
 from reasoner.policy import algorithms
 from reasoner.policy import reward_scaling
 from rewards.errors import ConfigError
@@ -47,18 +48,51 @@ def test_dr_grpo_advantages_change_by_exactly_the_factor():
   np.testing.assert_allclose(scaled, advantages("dr_grpo", REWARDS) * np.repeat(factors, 4), rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", algorithms.NAMES)
-def test_the_algorithms_said_to_normalise_are_those_that_do(name):
-  plain, scaled = advantages(name, REWARDS), advantages(name, REWARDS * 3)
-  cancels = np.allclose(plain, scaled, rtol=1e-3)
-  assert cancels == (name in algorithms.NORMALISES)
+def algorithm_of(name, normalize="none", scale=None):
+  return algorithms.Algorithm(
+      name=name, num_generations=4, num_iterations=1, beta=0.0, normalize_rewards=normalize, scale_rewards=scale
+  )
 
 
-@pytest.mark.parametrize("name", algorithms.NORMALISES)
-def test_an_algorithm_that_cancels_the_factor_is_refused_with_the_reason(name):
-  with pytest.raises(ConfigError, match=f"{name}.*standard deviation.*Accepted: dr_grpo"):
-    reward_scaling.RewardScaling(domain="log").check(name)
-  reward_scaling.RewardScaling().check(name)
+@pytest.mark.parametrize("name, normalize, scale, keeps", algorithms.combinations())
+def test_a_factor_of_one_group_reaches_the_gradient_where_the_table_says_so(name, normalize, scale, keeps):
+  algorithm = algorithm_of(name, normalize, scale)
+  parts = {"format": (np.array([1, 1, 0, 1, 1, 1, 0, 1.0]), np.ones(8)), "own": (REWARDS, np.full(8, 2.0))}
+  ratio = []
+  for factor in (1.0, 3.0):
+    factors = np.repeat([factor, 1.0], 4)
+    # For gdpo and maxrl too the rewards themselves are multiplied: `estimate` must not be what is believed.
+    scaled = {part: (values * factors, weights) for part, (values, weights) in parts.items()}
+    paid = advantages_lib.Paid(
+        totals=REWARDS * factors, scored=np.ones(8, bool), factors=np.ones(8), parts=scaled
+    )
+    advantages_of = advantages_lib.estimate(paid, algorithm)
+    ratio.append(np.abs(advantages_of[:4]).sum() / np.abs(advantages_of[4:]).sum())
+  assert ratio[1] / ratio[0] == pytest.approx(3.0 if keeps else 1.0, rel=1e-3)
+
+
+@pytest.mark.parametrize("name, normalize, scale, keeps", algorithms.combinations())
+def test_where_the_factor_is_cancelled_it_is_refused_with_the_reason(name, normalize, scale, keeps):
+  algorithm, scaling = algorithm_of(name, normalize, scale), reward_scaling.RewardScaling(domain="log")
+  reward_scaling.RewardScaling().check(algorithm)
+  if keeps:
+    scaling.check(algorithm)
+  else:
+    reason = "mean" if name == "maxrl" else "standard deviation"
+    with pytest.raises(ConfigError, match=f"'{name}'.*'{scale}'.*own {reason}.*Accepted: .*dr_grpo with"):
+      scaling.check(algorithm)
+
+
+def test_difficulty_is_maxrl_with_an_epsilon_where_the_reward_is_correctness():
+  correct = np.array([1.0, 0.0, 0.0, 0.0])
+  scaling = reward_scaling.RewardScaling(difficulty=True, epsilon=1e-9)
+  factors = np.repeat(scaling.factors(["math"], [0.25], SHARES), 4)
+  scored = np.ones(4, bool)
+  weighed = advantages_lib.Paid(totals=correct, scored=scored, factors=factors)
+  plain = advantages_lib.Paid(totals=correct, scored=scored, factors=np.ones(4))
+  expected = [3.0, -1.0, -1.0, -1.0]  # (1 - 0.25) / 0.25, (0 - 0.25) / 0.25
+  np.testing.assert_allclose(advantages_lib.estimate(plain, algorithm_of("maxrl")), expected, rtol=1e-6)
+  np.testing.assert_allclose(advantages_lib.estimate(weighed, algorithm_of("dr_grpo")), expected, rtol=1e-6)
 
 
 def test_unknown_weights_and_a_bad_epsilon_are_refused():

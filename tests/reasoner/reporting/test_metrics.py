@@ -1,7 +1,9 @@
 """Step metrics by domain, worked by hand, and the log that holds each step once."""
 
+import numpy as np
 import pytest
 
+from reasoner.policy.advantages import Paid
 from reasoner.reporting import metrics
 from reasoner.run import files
 from rewards.format import render
@@ -93,3 +95,22 @@ def test_self_consistency_is_the_groups_mean_correctness_where_there_is_a_truth(
   group = [breakdown(1.0, correct=True), breakdown(0.0, failure="missing", correct=False)]
   unknown = [breakdown(0.5), breakdown(0.7)]
   assert metrics.self_consistency([*group, *unknown], 2) == [0.5, None]
+
+
+def test_groups_of_a_small_spread_are_counted_by_domain_with_their_part_of_the_gradient():
+  totals = np.array([0.60, 0.61, 0.0, 1.0, 0.5, 0.5, 0.3, 0.9])  # poems: noise and signal; math: flat and unscored
+  scored = np.array([True] * 6 + [True, False])
+  paid = Paid(totals=totals, scored=scored, factors=np.repeat([1.0, 1.0, 2.0, 2.0], 2))
+  advantages = np.array([-0.7, 0.7, -0.7, 0.7, 0.0, 0.0, 0.0, 0.0])
+  measured = metrics.of_groups(["poems", "poems", "math", "math"], paid, advantages, np.array([1, 3, 4, 4, 1, 1, 1, 1]))
+  assert measured == pytest.approx({
+      "groups/zero_advantage_fraction": 0.5,
+      "groups/not_scored_fraction": 1 / 8,
+      "groups/reward_factor": 1.5,
+      "groups/small_spread_fraction": 2 / 3,  # one group has nothing to be compared with
+      "groups/small_spread_gradient": 4 / 12,
+      "groups/poems/small_spread_fraction": 0.5,
+      "groups/poems/small_spread_gradient": 4 / 12,
+      "groups/math/small_spread_fraction": 1.0,
+      "groups/math/small_spread_gradient": 0.0,
+  })

@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 import pytest
 
+from reasoner.reporting import charts
 from reasoner.reporting import report
 from reasoner.run import files
 from rewards import registry
@@ -223,6 +224,17 @@ def test_each_chart_says_what_a_bad_one_looks_like(run):
   counts = [(part.count("<svg"), part.count("<b>Bad:</b>")) for part in page.split("<section")[1:]]
   # A section of the same chart for each domain says it once.
   assert counts == [(2, 2), (0, 0), (1, 1), (1, 1), (1, 1), (2, 2), (3, 3), (0, 0), (0, 0)]
+
+
+def test_groups_of_a_small_spread_are_drawn_by_domain_with_their_part_of_the_gradient(run):
+  values = {"groups/small_spread_fraction": 0.5, "rewards/poems/gate_pass_rate": 1.0}
+  for domain in ("math", "poems"):
+    values |= {f"groups/{domain}/small_spread_{part}": 0.25 for part in ("fraction", "gradient")}
+  page = run(metrics=[step(k, **values) for k in range(3)])
+  figures = page.split('id="how-training-went"')[1].split("<figure>")[1:3]
+  for figure, caption in zip(figures, ("share of groups with a spread below 0.02", "their part of the gradient")):
+    assert caption in figure and "<b>Bad:</b>" in figure
+    assert all(colour in figure for colour in charts.PALETTE[:2])
 
 
 def test_further_sets_stand_apart_and_carry_no_bar(run):
