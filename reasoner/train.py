@@ -6,7 +6,7 @@ its last checkpoint is dropped. No clock decides what is learned from, but for t
 backstops of the scoring service.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 import contextlib
 import dataclasses
 import itertools
@@ -25,6 +25,7 @@ from reasoner.data import traces
 from reasoner.data.corpus import EVALUATION
 from reasoner.models import mesh as mesh_lib
 from reasoner.models import peft_format
+from reasoner.policy import experience
 from reasoner.policy import grpo
 from reasoner.policy import optimizer
 from reasoner.policy import reward_scaling
@@ -40,7 +41,6 @@ from reasoner.run import files
 from reasoner.run import progress
 from reasoner.run.settings import Settings
 from reasoner.run.workdir import Workdir
-from rewards.schema import Example
 from rewards.service import Service
 
 
@@ -88,7 +88,7 @@ def train(run: assemble.Run) -> None:
         config=run.config, rows=rows, environment=here, disco=schedule.table(), tokenizer=tokenizer
     )
     evaluated = itertools.chain(*corpus.sets(settings.data.evaluation_rows).values())
-    used = {example.uid for example in itertools.chain(corpus.drawn(schedule.pairs()), evaluated)}
+    used = {example.uid for example in itertools.chain(corpus.drawn(run.drawable(schedule)), evaluated)}
     corpus, shortened = fitter.cut(corpus, used)
     print(f"{shortened} of {len(used)} prompts are shortened to fit.", flush=True)
 
@@ -150,17 +150,16 @@ def learn(
   saved = checkpoints.Checkpoints(
       workdir.checkpoints("grpo"),
       {"adapter": (policy.actor, nnx.LoRAParam), "optimizer": (learner.optimizer, nnx.Variable)},
-      keep=config.checkpoints_kept, before_save=workdir.claim,
+      keep=config.checkpoints_kept, recorder=schedule, before_save=workdir.claim,
   )  # fmt: skip
   start = saved.resume()
   log = metrics.Log(workdir.path, start)
   files.keep_steps(workdir.samples, below=start)
   with clock.phase("grpo"), progress.Progress("grpo", start, config.steps) as bar:
     for step in range(start, config.steps):
-      rows = corpus.drawn(schedule.rows(step))
       key = jax.random.fold_in(jax.random.key(settings.seed), step)
       measured, samples = take_step(
-          learner, service, rows, render, draw, key, settings.disco.reward_scaling, schedule.shares
+          learner, service, corpus, schedule, step, render, draw, key, settings.disco.reward_scaling
       )
       measured["train/learning_rate"] = float(rate(step * algorithm.num_iterations))
       log.write(step, measured)
@@ -182,41 +181,35 @@ def learn(
 
 
 def take_step(
-    learner: grpo.Learner, service: Service, rows: Sequence[Example], render: prompts.Renderer,
-    draw: grpo.Sampling, key: jax.Array, scaling: reward_scaling.RewardScaling, shares: Mapping[str, float],
+    learner: grpo.Learner, service: Service, corpus: data.Corpus, schedule: sampling.Schedule, step: int,
+    render: prompts.Renderer, draw: grpo.Sampling, key: jax.Array, scaling: reward_scaling.RewardScaling,
 ) -> tuple[dict[str, float], list[dict[str, Any]]]:  # fmt: skip
-  """One step of GRPO on the given prompts; returns its metrics, and a sample of each domain."""
+  """One step of GRPO; returns its metrics, and a sample of each domain.
+
+  Rewards and completions are measured on the prompts of the schedule, groups on what is learned from.
+  """
   watch = progress.Stopwatch()
   generations = learner.algorithm.num_generations
-  examples = [example for example in rows for _ in range(generations)]
-  groups = [group for group in range(len(rows)) for _ in range(generations)]
-  rollout = learner.policy.generate([render(row) for row in rows], draw, key, generations)
-  watch.lap("rollout")
-
-  scores = service.submit(examples, rollout.texts, groups)  # while the device computes the rest
-  frozen = jax.block_until_ready(learner.reference(rollout))
-  watch.lap("reference")
-  breakdowns = scores.result()
-  watch.lap("reward")
-
-  domains = [row.domain for row in rows]
-  factors = scaling.factors(domains, metrics.self_consistency(breakdowns, generations), shares)
-  paid = Paid.of(breakdowns, factors)
+  drawn = experience.collect(learner, service, corpus, schedule, step, render, draw, key, watch.lap)
+  scheduled, learned = drawn.scheduled, drawn.learned
+  consistency = metrics.self_consistency(learned.breakdowns, generations)
+  paid = Paid.of(learned.breakdowns, scaling.factors(learned.domains, consistency, schedule.shares))
   advantages = learner.advantages(paid)
-  update = learner.update(rollout, advantages, paid.scored, frozen)
+  update = learner.update(learned.rollout, advantages, paid.scored, drawn.frozen)
   watch.lap("update")
 
   measured = {
-      **metrics.measure(examples, breakdowns),
-      **metrics.describe(examples, rollout.texts, generations),
-      **metrics.of_groups(domains, paid, advantages, learner.weights(rollout)),
-      "completions/length": float(rollout.lengths.mean()),
-      "completions/truncated_fraction": float(rollout.truncated.mean()),
+      **metrics.measure(scheduled.examples, scheduled.breakdowns),
+      **metrics.describe(scheduled.examples, scheduled.rollout.texts, generations),
+      **metrics.of_groups(learned.domains, paid, advantages, learner.weights(learned.rollout), consistency),
+      **drawn.metrics(),
+      "completions/length": float(scheduled.rollout.lengths.mean()),
+      "completions/truncated_fraction": float(scheduled.rollout.truncated.mean()),
       **{f"train/{name}": value for name, value in update.items()},
       **watch.metrics(),
-      "tokens_per_second": float(rollout.lengths.sum()) / watch.total,
+      "tokens_per_second": drawn.tokens / watch.total,
   }
-  return measured, records.samples(examples, rollout.texts, breakdowns, advantages)
+  return measured, records.samples(learned.examples, learned.rollout.texts, learned.breakdowns, advantages)
 
 
 def finish(

@@ -9,7 +9,8 @@ one, and 0.5 the default. For the published pool of seven domains and 10,000 dra
   6.1
 
 Everything here is a pure function of counts and seed: step k draws the same rows whatever ran
-before it, which is what makes a resumed run see what an uninterrupted one would.
+before it, which is what makes a resumed run see what an uninterrupted one would. (curriculum.py draws by
+what was learned as well, and keeps its record in the checkpoint.)
 
 (The published write-up states n ** (1 / T) with T = 0.5, that is n squared; its own table is
 n ** 0.5, which is what stands here.)
@@ -18,15 +19,29 @@ n ** 0.5, which is what stands here.)
 from collections.abc import Iterable, Mapping, Sequence
 import dataclasses
 import functools
+import itertools
 import math
 import random
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 from rewards.errors import ConfigError
 from rewards.settings import Count
 from rewards.settings import NotNegative
 from rewards.settings import Range
 from rewards.settings import Section
+
+
+Pair = tuple[str, int]  # a domain, and the place of a row among its training rows
+
+
+class Outcome(NamedTuple):
+  """How a group went: its completions that were right and wrong (0 and 0 where there is no truth), and the
+  greatest of their rewards less the least, nan where fewer than two were scored."""
+
+  pair: Pair
+  right: int
+  wrong: int
+  spread: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,6 +51,7 @@ class Shares(Section, place="config.disco"):
   alpha: Annotated[float, Range(0.0, 10.0)]  # share ~ weight * rows ** alpha: 1 is natural, 0 uniform
   max_repeats: Count  # how often one row may be drawn in a run
   weights: Mapping[str, NotNegative]  # by domain; 1 where a domain is not named
+  curriculum: bool = False  # whether rows answered neither always nor never are drawn more, in their domain
 
 
 def shares(
@@ -146,18 +162,52 @@ class Schedule:
       draws += [((k + offset) / quota, domain, k) for k in range(quota)]
     self._draws = [(domain, k) for _, domain, k in sorted(draws)]
 
-  def rows(self, step: int) -> list[tuple[str, int]]:
-    """Returns the (domain, row) pairs that `step`, counted from 0, draws."""
-    first = step * self._prompts_per_step
-    return [(d, self._row(d, k)) for d, k in self._draws[first : first + self._prompts_per_step]]
+  def _drawn_at(self, step: int) -> list[tuple[str, int]]:
+    """Returns the domains that a step draws, each with how many draws of it came before."""
+    return self._draws[step * self._prompts_per_step : (step + 1) * self._prompts_per_step]
 
-  def pairs(self) -> list[tuple[str, int]]:
-    """Returns what all steps draw, in order."""
+  def domains(self, step: int) -> list[str]:
+    """Returns the domain of each prompt of `step`, counted from 0."""
+    return [domain for domain, _ in self._drawn_at(step)]
+
+  def rows(self, step: int) -> list[Pair]:
+    """Returns the (domain, row) pairs that `step` draws."""
+    return [(domain, self._row(domain, draw)) for domain, draw in self._drawn_at(step)]
+
+  def others(self, step: int, attempt: int, domains: Sequence[str], taken: Iterable[Pair]) -> list[Pair]:
+    """Returns a pair for each of `domains`, none of `taken` while there is another.
+
+    They come on top of what the run draws: neither quotas nor max_repeats count them.
+    """
+    taken, queues = set(taken), {}
+    for domain in sorted(set(domains)):
+      order = list(range(self.counts[domain]))
+      random.Random(f"{self._seed}/others/{domain}/{step}/{attempt}").shuffle(order)
+      order.sort(key=lambda row, domain=domain: (domain, row) in taken)
+      queues[domain] = itertools.cycle(order)
+    return [(domain, next(queues[domain])) for domain in domains]
+
+  def pairs(self) -> list[Pair]:
+    """Returns what the steps may draw: here what they do, in order."""
     return [pair for step in range(self._steps) for pair in self.rows(step)]
+
+  def every(self) -> list[Pair]:
+    """Returns all there is to draw."""
+    return [(domain, row) for domain, count in self.counts.items() for row in range(count)]
 
   def drawn(self, steps: Iterable[int]) -> set[str]:
     """Returns the domains that these steps draw from."""
-    return {domain for step in steps for domain, _ in self.rows(step)}
+    return {domain for step in steps for domain in self.domains(step)}
+
+  def record(self, outcomes: Iterable[Outcome], *, scheduled: bool = True) -> None:
+    """Takes note of how groups went; scheduled: whether `rows` drew them. No concern of a fixed schedule."""
+
+  def state(self) -> dict[str, Any]:
+    """Returns what was recorded, as JSON holds it."""
+    return {}
+
+  def restore(self, state: Mapping[str, Any]) -> None:
+    """Goes on from what `state` returned."""
 
   def _row(self, domain: str, draw: int) -> int:
     epoch, position = divmod(draw, self.counts[domain])

@@ -101,6 +101,7 @@ class Algorithm(Section, place="config.grpo"):
   # What is compared within a group: none, the totals; gdpo, each component by itself, added up by weight.
   normalize_rewards: Annotated[str, OneOf(NORMALIZATIONS)] = "none"
   least_spread: Share = 0.0  # rewards of a group that lie nearer together than this count as equal
+  max_replacements: WholeNumber = 0  # further batches that a step may draw in place of groups without signal
 
   def __post_init__(self):
     super().__post_init__()
@@ -110,6 +111,12 @@ class Algorithm(Section, place="config.grpo"):
       raise ConfigError(
           f"config.grpo.epsilon_high={self.epsilon_high}: {self.name} has one clip range, epsilon, for both "
           "sides; expected None."
+      )
+    if self.max_replacements and self.beta:
+      raise ConfigError(
+          f"config.grpo.max_replacements={self.max_replacements} with beta={self.beta}: a group without "
+          "advantages still pulls towards the reference, so leaving it out changes what is minimised; expected "
+          "beta=0.0, or max_replacements=0."
       )
     self._check_table()
     low, high = self.clip_range

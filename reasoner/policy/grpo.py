@@ -34,6 +34,7 @@ from reasoner.policy import log_probabilities
 from reasoner.policy import losses
 from reasoner.policy import rollout as rollout_lib
 from reasoner.policy import update as update_lib
+from rewards.schema import RewardBreakdown
 
 Sampling = rollout_lib.Sampling
 
@@ -55,6 +56,15 @@ class Rollout:
   lengths: np.ndarray
   truncated: np.ndarray
   texts: list[str]
+
+  def with_rows(self, places: Sequence[int], other: "Rollout", rows: Sequence[int]) -> "Rollout":
+    """Returns it with the rows of another at `places`."""
+    fields = {}
+    for field in dataclasses.fields(self):
+      fields[field.name] = own = getattr(self, field.name).copy()
+      for place, row in zip(places, rows, strict=True):
+        own[place] = getattr(other, field.name)[row]
+    return Rollout(**fields)
 
 
 class Policy:
@@ -196,6 +206,12 @@ class Learner:
   def advantages(self, paid: advantages_lib.Paid) -> np.ndarray:
     """Returns [n] float32 advantages of what the completions were paid, those of a prompt adjacent."""
     return advantages_lib.estimate(paid, self.algorithm)
+
+  def has_signal(self, breakdowns: Sequence[RewardBreakdown]) -> np.ndarray:
+    """Returns [p] bool, which of the p groups have an advantage that is not 0."""
+    groups = len(breakdowns) // self.algorithm.num_generations
+    paid = advantages_lib.Paid.of(breakdowns, np.ones(groups))
+    return self.advantages(paid).reshape(groups, -1).any(axis=1)
 
   def weights(self, rollout: Rollout) -> np.ndarray:
     """Returns [n], what each completion's advantage weighs in the loss beside the others'."""

@@ -106,10 +106,12 @@ def self_consistency(breakdowns: Sequence[RewardBreakdown], group_size: int) -> 
 
 
 def of_groups(
-    domains: Sequence[str], paid: Paid, advantages: np.ndarray, weights: np.ndarray
-) -> dict[str, float]:
+    domains: Sequence[str], paid: Paid, advantages: np.ndarray, weights: np.ndarray,
+    consistency: Sequence[float | None],
+) -> dict[str, float]:  # fmt: skip
   """Returns what became of a step's groups.
 
+  `part_right_fraction`: the share of groups, where there is a truth, that are right neither never nor always.
   `small_spread_fraction`: the share of groups, of all and by domain, whose rewards lie within SMALL_SPREAD of
   each other: there a deviation may be the measure's noise. `small_spread_gradient`: their part of the step's
   gradient, as the sum of |advantage| x weight says it; those of the domains add up to the step's.
@@ -118,6 +120,7 @@ def of_groups(
     domains: of the groups.
     paid, advantages: of all n completions.
     weights: [n], what a completion's advantage weighs in the loss: 1, or its tokens.
+    consistency: each group's mean correctness, see `self_consistency`.
   """
   shape = len(domains), -1
   flat = ~advantages.reshape(shape).any(axis=1) & paid.scored.reshape(shape).any(axis=1)
@@ -133,6 +136,8 @@ def of_groups(
   for path, own in [("groups", np.ones(len(domains), bool))] + [
       (f"groups/{domain}", np.array(domains) == domain) for domain in sorted(set(domains))
   ]:  # fmt: skip
+    right = [mean for mean, is_own in zip(consistency, own) if is_own and mean is not None]
+    metrics |= _mean(f"{path}/part_right_fraction", [0 < mean < 1 for mean in right])
     if (own & known).any():
       metrics[f"{path}/small_spread_fraction"] = float(small[own & known].mean())
     if whole:

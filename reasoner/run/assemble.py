@@ -16,6 +16,7 @@ from typing import Any
 
 from reasoner import data
 from reasoner import models
+from reasoner.data import curriculum
 from reasoner.data import embedded
 from reasoner.data import embedded_flaws
 from reasoner.data import plans
@@ -73,17 +74,23 @@ class Run:
 
   def schedule(self, corpus: data.Corpus) -> sampling.Schedule:
     """Returns which rows each step of GRPO draws."""
-    train = self.settings.train
-    return self._draws(corpus, train.steps, train.prompts_per_step, self.settings.disco.max_repeats)
+    train, disco = self.settings.train, self.settings.disco
+    kind = curriculum.Curriculum if disco.curriculum else sampling.Schedule
+    return self._draws(corpus, train.steps, train.prompts_per_step, disco.max_repeats, kind)
+
+  def drawable(self, schedule: sampling.Schedule) -> list[sampling.Pair]:
+    """Returns the pairs that training may draw: the schedule's, or all where groups are replaced."""
+    return schedule.every() if self.settings.grpo.max_replacements else schedule.pairs()
 
   def cold_start_schedule(self, corpus: data.Corpus) -> sampling.Schedule:
     """Returns which rows traces are made of, in the same shares."""
     return self._draws(corpus, self.settings.cold_start.traces, prompts_per_step=1, max_repeats=None)
 
   def _draws(
-      self, corpus: data.Corpus, steps: int, prompts_per_step: int, max_repeats: int | None
-  ) -> sampling.Schedule:
-    return sampling.Schedule(
+      self, corpus: data.Corpus, steps: int, prompts_per_step: int, max_repeats: int | None,
+      kind: type[sampling.Schedule] = sampling.Schedule,
+  ) -> sampling.Schedule:  # fmt: skip
+    return kind(
         {domain: len(examples) for domain, examples in corpus.train.items()},
         steps=steps,
         prompts_per_step=prompts_per_step,

@@ -1,8 +1,8 @@
 """Checkpoints that a run killed at any instant continues from, to the same bits.
 
 Orbax writes them: a checkpoint appears whole, by rename, or not at all. One holds the trained
-arrays, the optimizer's state and the prompt template that they were trained under. All else of a
-run is a function of its config and the step.
+arrays, the optimizer's state, what was recorded by the way (a curriculum's measurements) and the prompt
+template that they were trained under. All else of a run is a function of its config and the step.
 
 The arrays of a module are named by their path ("layers/0/attn/q_einsum/w_lora_a"), sorted.
 """
@@ -55,12 +55,13 @@ class Checkpoints:
     directory: where they live; made if absent.
     modules: what is saved, by name: a module or optimizer, and the kind of its variables.
     keep: how many of the newest stay.
+    recorder: its `state()`, which JSON can hold, is saved, and given back to its `restore`.
     before_save: called before each.
   """
 
   def __init__(
       self, directory: pathlib.Path, modules: Mapping[str, tuple[Any, type]], *, keep: int,
-      before_save: Callable[[], None] = lambda: None,
+      recorder: Any = None, before_save: Callable[[], None] = lambda: None,
   ):  # fmt: skip
     options = ocp.CheckpointManagerOptions(
         max_to_keep=keep, create=True, enable_async_checkpointing=False
@@ -68,12 +69,15 @@ class Checkpoints:
     self._directory = directory.resolve()
     self._manager = ocp.CheckpointManager(self._directory, options=options)
     self._modules = dict(modules)
+    self._recorder = recorder
     self._before_save = before_save
 
   def save(self, step: int) -> None:
     """Writes a checkpoint of `step` steps: the modules' arrays, and the prompt template."""
     self._before_save()
     record = {"step": step, "template": prompts.TEMPLATE}
+    if self._recorder is not None:
+      record["recorded"] = self._recorder.state()
     arrays = {name: ocp.args.StandardSave(arrays_of(*module)) for name, module in self._modules.items()}
     self._manager.save(step, args=ocp.args.Composite(record=ocp.args.JsonSave(record), **arrays))
     self._manager.wait_until_finished()
@@ -89,8 +93,8 @@ class Checkpoints:
     step = self._manager.latest_step()
     if step is None:
       return 0
-    record = ocp.args.Composite(record=ocp.args.JsonRestore())
-    template = self._manager.restore(step, args=record)["record"]["template"]
+    record = self._manager.restore(step, args=ocp.args.Composite(record=ocp.args.JsonRestore()))["record"]
+    template = record["template"]
     if template != prompts.TEMPLATE:
       raise ConfigError(
           f"the checkpoint {self._directory}/{step} was trained under another prompt template:\n"
@@ -104,6 +108,8 @@ class Checkpoints:
     restored = self._manager.restore(step, args=ocp.args.Composite(**abstract))
     for name, (module, kind) in self._modules.items():
       assign(module, restored[name], kind)
+    if self._recorder is not None:
+      self._recorder.restore(record.get("recorded", {}))
     return step
 
   def close(self) -> None:

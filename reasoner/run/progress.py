@@ -67,9 +67,9 @@ class Stopwatch:
     self._laps: dict[str, float] = {}
 
   def lap(self, name: str) -> None:
-    """Ends a lap: the time since the last one belongs to `name`."""
+    """Ends a lap: the time since the last one belongs to `name`, beside what did before."""
     now = time.monotonic()
-    self._laps[name] = now - self._last
+    self._laps[name] = self._laps.get(name, 0.0) + now - self._last
     self._last = now
 
   @property

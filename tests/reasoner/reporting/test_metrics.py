@@ -102,13 +102,16 @@ def test_groups_of_a_small_spread_are_counted_by_domain_with_their_part_of_the_g
   scored = np.array([True] * 6 + [True, False])
   paid = Paid(totals=totals, scored=scored, factors=np.repeat([1.0, 1.0, 2.0, 2.0], 2))
   advantages = np.array([-0.7, 0.7, -0.7, 0.7, 0.0, 0.0, 0.0, 0.0])
-  measured = metrics.of_groups(["poems", "poems", "math", "math"], paid, advantages, np.array([1, 3, 4, 4, 1, 1, 1, 1]))
+  domains = ["poems", "poems", "math", "math"]
+  measured = metrics.of_groups(domains, paid, advantages, np.array([1, 3, 4, 4, 1, 1, 1, 1]), [None, None, 0.5, 1.0])
   assert measured == pytest.approx({
       "groups/zero_advantage_fraction": 0.5,
       "groups/not_scored_fraction": 1 / 8,
       "groups/reward_factor": 1.5,
       "groups/small_spread_fraction": 2 / 3,  # one group has nothing to be compared with
       "groups/small_spread_gradient": 4 / 12,
+      "groups/part_right_fraction": 0.5,
+      "groups/math/part_right_fraction": 0.5,
       "groups/poems/small_spread_fraction": 0.5,
       "groups/poems/small_spread_gradient": 4 / 12,
       "groups/math/small_spread_fraction": 1.0,

@@ -65,3 +65,22 @@ def test_only_the_newest_are_kept(tmp_path):
   for step in (1, 2, 3):
     kept.save(step)
   assert sorted(p.name for p in tmp_path.iterdir() if p.name.isdigit()) == ["2", "3"]
+
+
+class Recorder:
+  def __init__(self, values=None):
+    self.values = values
+
+  def state(self):
+    return self.values
+
+  def restore(self, values):
+    self.values = values
+
+
+def test_what_was_recorded_comes_back_with_the_arrays_to_the_last_bit(tmp_path):
+  values = {"math": {"7": [0.1 + 0.2, 1 / 3, 2.0, 5e-324, 4]}, "poems": {}}
+  saved(tmp_path, model(0), recorder=Recorder(values)).save(1)
+  back = Recorder()
+  assert saved(tmp_path, model(1), recorder=back).resume() == 1
+  assert back.values == values
