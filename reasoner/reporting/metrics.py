@@ -22,7 +22,7 @@ from rewards.schema import Completion
 from rewards.schema import Example
 from rewards.schema import RewardBreakdown
 
-SMALL_SPREAD = 0.02  # of a group's rewards: about what two measures of equally good open answers differ by
+SMALL_SPREAD = 0.02  # of a group's rewards; where it is so small, what parts them may be the measure's noise
 
 
 def measure(examples: Sequence[Example], breakdowns: Sequence[RewardBreakdown]) -> dict[str, float]:
