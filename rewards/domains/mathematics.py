@@ -7,7 +7,7 @@ something slow gets through.
 """
 
 from rewards import reading
-from rewards.reading import exact
+from rewards.reading import formula
 from rewards.registry import register
 from rewards.schema import Completion
 from rewards.schema import Example
@@ -34,5 +34,5 @@ def math_answer(completion: Completion, example: Example) -> Score | None:
 
 
 def warm() -> None:
-  """Pays math-verify's import and first call before the first symbolic answer has to."""
-  exact.warm()
+  """Pays sympy's import and first call before the first symbolic answer has to."""
+  formula.warm()

@@ -62,7 +62,7 @@ Reason    (Number, Formula) names no other number: given ones with their word, a
 read reasoning. Pure, picklable, linear in the text; sympy and math-verify are only imported for formulas.
 """
 
-from rewards.reading.arithmetic import equations
+from rewards.reading.numbers import equations
 from rewards.reading.verdicts import reaches
 from rewards.reading.verdicts import read
 from rewards.reading.verdicts import Refusal

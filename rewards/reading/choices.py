@@ -1,6 +1,7 @@
-"""Choices: one of several given answers, by its label, its text, or both where they agree.
+"""Words as verdicts: one of several given choices, or a short text with its aliases.
 
-One real input: `**B) carbon dioxide**, because plants need it` against four gases is choice B.
+One real input: `**B) carbon dioxide**, because plants need it` against four gases is choice B. Both kinds
+read the longest head of a text that names one candidate beside harmless words; what follows is its reason.
 Not here: what a choice means; a paraphrase of its text is refused.
 """
 
@@ -12,41 +13,20 @@ from rewards.reading.dress import undress
 from rewards.reading.dress import wordy
 from rewards.reading.sentences import Kind
 from rewards.reading.sentences import Refused
-from rewards.reading.sentences import SENTENCE
+from rewards.reading.words import FUNCTION
+from rewards.reading.words import refuse_beside
 from rewards.reading.words import key
-from rewards.reading.words import restates
+from rewards.reading.words import prompt_words
+from rewards.reading.words import stem
 from rewards.reading.words import tokens
 
-# From strict to loose: "TT" and "Tt" differ by case alone, "cell" and "cells" by number alone.
-_LEVELS = (
-    lambda text: " ".join(text.split()).rstrip("."),
-    lambda text: " ".join(text.split()).rstrip(".").casefold(),
-    functools.partial(key, singular=False),
-    key,
-)
-INTRODUCTION = re.compile(
-    r"\s*(?:(?:it|this|that)(?:'s| is| was)|(?:they|these|those) are|(?:I )?(?:choose|pick|select)|is)\b\s*"
-    r"(?:called )?",
-    re.IGNORECASE,
-)
-CLAIM_END = re.compile(
-    rf"{SENTENCE.pattern}|,?\s(?=(?:because|since|(?:(?:in|by|of) )?which|who|where)\b)", re.IGNORECASE
-)
+_LONGEST_HEAD, _MOST_HEADS = 600, 16
 _HEAD_END = re.compile(
-    r"\s*(?:[;!?\n(\u2014]|[,.:](?![0-9])|\s-\s|\s(?=(?:because|since|as|due|which|who|where|that|not)\b))"
+    r"\s*(?:[;!?\n(\u2014|]|[,.:](?![0-9])|\s-\s|\s(?=(?:because|since|as|due|(?:(?:in|by|of) )?which|who|where)\b))"
 )
-_LONGEST_HEAD = 600
-_IS_ANSWER = re.compile(
-    r"\s+(?:is|would be)\s+(?:the\s+|my\s+)?(?:correct|right|best)?\s*(?:answer|choice|option|one)?"
-    r"(?=\s*(?:[.,;:!\n]|$|because|since|as))",
-    re.IGNORECASE,
-)
-_AFTER_LABEL = re.compile(
-    r"\s*(?:$|[.:,](?![0-9])|[;!\n\u2014|]|\((?=\w{2})|-\s|[-\u2014]?\s*(?=(?:because|since|as|due|which)\b))"
-)
-_DENIED = re.compile(
-    r"\s*(?:is|are|was|were|do|does|can|would)\b(?:n't|\s+(?:not|never|one)\b)", re.IGNORECASE
-)
+# From loose to strict: "cell" and "cells" differ by number alone, "TT" and "Tt" by case.
+_LEVELS = (tokens, functools.partial(tokens, singular=False), re.compile(r"[^\s.,;:!?()]+").findall)
+_BESIDE = frozenset("option choice letter label correct right best choose pick select one".split())
 _JOINED = re.compile(r"\s*(?:/|&|\+|>|and\b|plus\b|then\b)", re.IGNORECASE)
 _DISMISSAL = re.compile(
     r"\b(?:not|unlike|rather than|instead of)\s+([^.,;:\n()]{1,80}(?:\([^()]{1,9}\))?)"
@@ -58,57 +38,46 @@ _DISMISSAL = re.compile(
 
 def heads(text: str) -> list[str]:
   """The ways in which a verdict in words can end: with the text, or at a place where a reason can begin."""
-  cuts = [match.start() for match in _HEAD_END.finditer(text, 0, _LONGEST_HEAD)][:16]
+  cuts = [match.start() for match in _HEAD_END.finditer(text, 0, _LONGEST_HEAD)][:_MOST_HEADS]
   return [text[:cut] for cut in [*([len(text)] if len(text) <= _LONGEST_HEAD else []), *reversed(cuts)]]
 
 
 class Choices:
-  """The choices of one question, ready to be found: labels without brackets, texts, mentions by pattern."""
+  """The choices of one question, ready to be found: labels without brackets, and the tokens of their texts."""
 
   def __init__(self, pairs: tuple[tuple[str, str], ...]):
     self.labels = [re.sub(r"\W", "", label) or label for label, _ in pairs]
-    self.texts = [wordy(undress(text)) for _, text in pairs]
     self.by_label = {label.casefold(): label for label in self.labels}
-    shorts = [re.sub(r"(?i)^(?:it|they)\s+(?=\w)", "", text) for text in self.texts]  # "It increases"
-    self.words = {label: tokens(text) for label, text in zip(self.labels, shorts)}
-    self.full = {label: tokens(text) for label, text in zip(self.labels, self.texts)}
-    named = list(zip(self.labels, self.texts)) + list(zip(self.labels, shorts))
-    self.by_level = [[(label, level(own)) for label, own in named] for level in _LEVELS]
+    texts = [wordy(undress(text)) for _, text in pairs]
+    self.asks = any("?" in text for text in texts)
+    distinct = (level for level in _LEVELS if len({tuple(level(text)) for text in texts}) == len(texts))
+    self.tokens = next(distinct, _LEVELS[-1])
+    self.full = {label: self.tokens(text) for label, text in zip(self.labels, texts)}
+    short = [re.sub(r"(?i)^(?:it|they)\s+(?=\w)", "", text) for text in texts]  # "It increases"
+    self.short = {label: self.tokens(text) for label, text in zip(self.labels, short)}
     names = "|".join(sorted(map(re.escape, self.labels), key=len, reverse=True))
+    # At the start: in brackets, behind "option", or before what can close a label.
     self.label = re.compile(
-        rf"((?:option|choice|letter|answer)\s*)?[(\[{{<]?\s*({names})(?![\w'])(\s*[)\]}}>])?(\.(?![0-9]))?",
-        re.IGNORECASE,
-    )
-    self.label_behind = re.compile(
-        rf"[\s,.\u2014-]*[(\[]?\s*(?:(?:option|choice|answer|label)\s+)?({names})(?![\w'])\s*[)\]]?"
-        r"(?=\s*(?:[.,;:!\n)]|$))",
+        rf"\s*(?:(?:option|choice|letter|answer)\s+[(\[]?({names})\b[)\]]?(?!\s+[a-z])|[(\[{{<]\s*({names})\s*[)\]}}>]"
+        rf"|({names})(?:\s*[)\]}}>]|\s*[.:](?![0-9])|(?=\s*(?:$|[,;!\n\u2014|](?![0-9])|-\s|\(\w{{2}}))))(?:\.(?![0-9]))?",
         re.IGNORECASE,
     )
     # In prose a label stands in its own case, in brackets, behind "option", or where no word goes on.
     self.mention = re.compile(
-        rf"(?<![\w'])(?:[(\[]({names})[)\]]|(?i:option|choice|answer)s?\s+({names})\b"
+        rf"(?<![\w'])(?:[(\[]({names})[)\]]|(?i:option|choice|answer|label)s?\s+({names})\b"
         rf"|({names})(?=\s*(?:[).,;:!?/&\n=>(]|$)|\s+(?:is|are|was|were|and|or|but|would|because|better)\b))"
     )
 
-  def named(self, text: str) -> str | None:
-    """The label whose text this is, at the strictest level at which it is one's alone."""
-    for level, names in zip(_LEVELS, self.by_level):
-      name = level(text)
-      found = {label for label, own in names if name and own == name}
-      if found:
-        return found.pop() if len(found) == 1 else None
-    return None
-
-  def mentioned(self, text: str) -> set[str]:
-    """The labels that a text mentions, by label or by the whole of a choice's text, the longest first."""
+  def mentioned(self, text: str, names: dict) -> tuple[set[str], list[str]]:
+    """The labels that a text mentions, by label or by the whole of a choice's text; and the words left."""
     found = {self.by_label[next(filter(None, m.groups())).casefold()] for m in self.mention.finditer(text)}
-    joined = f" {' '.join(tokens(text))} "
-    for label, own in sorted(self.words.items(), key=lambda item: -len(item[1])):
+    joined = f" {' '.join(self.tokens(text))} "
+    for label, own in sorted(names.items(), key=lambda item: -len(item[1])):
       phrase = f" {' '.join(own)} "
       if own and phrase in joined:
         found.add(label)
-        joined = joined.replace(phrase, " ... ")
-    return found
+        joined = joined.replace(phrase, " ")
+    return found, [word for word in joined.split() if word.upper() not in found and word not in found]
 
 
 @functools.lru_cache(maxsize=4096)
@@ -128,87 +97,145 @@ class ChoiceKind(Kind):
 
   def take(self, body: str) -> tuple[str, str] | None:
     body = wordy(body)
-    if body.endswith("?") and not any("?" in text for text in self.choices.texts):
+    if body.endswith("?") and not self.choices.asks:
       raise Refused("hedged", "Doubt: the answer asks.")
-    for text in (body, INTRODUCTION.sub("", body, count=1)):
-      labelled = self.choices.label.match(text)
-      dressed = labelled and (labelled[3] or labelled[4])
-      found = self._by_label(text) if dressed else self._by_text(text) or self._by_label(text)
-      if found:
-        return found
-    return self._by_sentence(body)
-
-  def _by_text(self, text: str, behind_label: bool = False) -> tuple[str, str] | None:
-    """A choice's text at the start, up to a place where a verdict can end; then its label, if at all."""
-    for head in heads(text):
-      if not behind_label and head.strip(" .()").casefold() in self.choices.by_label:
-        return None  # a whole text that is a label is read as that label; "A tree" is a text
-      label = self.choices.named(head)
+    match = self.choices.label.match(body)
+    if match:
+      return self.choices.by_label[next(filter(None, match.groups())).casefold()], body[match.end() :]
+    refused = None
+    for head in heads(body):
+      label = self._named(head)
       if label:
-        rest = text[len(head) :]
-        again = self.choices.label_behind.match(rest)
-        if again and self.choices.by_label[again[1].casefold()] != label:
-          raise Refused("several", "Choice: its text and its label disagree.")
-        return label, _without_is(rest[again.end() :] if again else rest)
+        return label, body[len(head) :]
+      found, left = self.choices.mentioned(head, self.choices.full)
+      if len(found) == 1 and found >= self.choices.mentioned(head, self.choices.short)[0]:
+        try:
+          refuse_beside(left, self.prompt, _BESIDE)
+          return found.pop(), body[len(head) :]
+        except Refused as refusal:
+          refused = refusal
+    if refused:
+      raise refused
     return None
 
-  def _by_label(self, text: str) -> tuple[str, str] | None:
-    match = self.choices.label.match(text)
-    if not match:
-      return None
-    label, rest = self.choices.by_label[match[2].casefold()], text[match.end() :]
-    named_so = match[1] and not re.match(r"\s+[a-z]", rest)
-    is_label = match[3] or match[4] or named_so or _AFTER_LABEL.match(rest) or _IS_ANSWER.match(rest)
-    named = self._by_text(re.sub(r"^[\s.:,;|)(\u2014-]+", "", rest), True)
-    if named and named[0] == label:
-      return label, re.sub(r"^\s*\)", "", named[1])
-    if named:
-      raise Refused("several", "Choice: its label and another text disagree.")
-    return (label, _without_is(rest)) if is_label else None
-
-  def _by_sentence(self, body: str) -> tuple[str, str] | None:
-    """The one choice that a sentence of the question's words names."""
-    sentence = CLAIM_END.split(body, maxsplit=1)[0]
-    mentioned = self.choices.mentioned(sentence)
-    word = doubt.in_verdict(sentence)
-    if len(mentioned) > 1:
-      raise Refused("several", "Choice: a sentence names several.")
-    if not mentioned or word:
-      if word and mentioned:
-        raise Refused("hedged", f"Doubt: {word!r} beside the choice.")
-      return None
-    (label,) = mentioned
-    behind = self.choices.label_behind.search(sentence)
-    words = sentence[: behind.start()] if behind else sentence
-    if restates(words, self.choices.full[label], self.prompt):
-      return label, body[len(sentence) :]
-    if behind and restates(f"{words} {behind[1]}", tokens(behind[1]), self.prompt):
-      return label, body[len(sentence) :]
-    return None
+  def _named(self, text: str) -> str | None:
+    """The label whose text this is, and nothing else."""
+    own = self.choices.tokens(text)
+    named = (label for texts in (self.choices.full, self.choices.short) for label, t in texts.items() if t == own)
+    return next(named, None) if own else None
 
   def bare(self, line: str) -> str | None:
     line = wordy(line).strip(" .,;:!")
     found = self.choices.label.fullmatch(line)
-    return self.choices.by_label[found[2].casefold()] if found else self.choices.named(line)
+    if found:
+      return self.choices.by_label[next(filter(None, found.groups())).casefold()]
+    return self._named(line)
 
   def check(self, verdict: str, reason: str) -> None:
     """Refuses a reason that withdraws the choice, or names another one and does not dismiss it."""
+    own = re.match(r"[\s.:,;|)(\u2014-]*", reason).end()
+    for head in heads(reason[own:]):  # its text behind its label comes first, even where it is a label too
+      if self.choices.tokens(head) == self.choices.full[verdict]:
+        reason = reason[own + len(head) :]
+        break
     for match in reversed(list(_DISMISSAL.finditer(reason))):
-      dismissed = self.choices.mentioned((match[1] or match[2]) + ".")
+      dismissed, _ = self.choices.mentioned((match[1] or match[2]) + ".", self.choices.short)
       if dismissed and verdict not in dismissed:
         reason = reason[: match.start()] + " . " + reason[match.end() :]
-    word = doubt.in_reason(reason)
+    word = doubt.behind(reason)
     if word:
       raise Refused("hedged", f"Doubt: {word!r} withdraws the choice.")
-    if _DENIED.match(reason):
-      raise Refused("hedged", "Doubt: the choice is denied, or one of several.")
     if _JOINED.match(reason):
       raise Refused("several", "Choice: something is joined to it.")
-    others = self.choices.mentioned(reason) - {verdict}
+    others = self.choices.mentioned(reason, self.choices.short)[0] - {verdict}
     if others:
       raise Refused("several", f"Reason: it names another choice, {sorted(others)[0]}.")
 
 
-def _without_is(rest: str) -> str:
-  answers = _IS_ANSWER.match(rest)
-  return rest[answers.end() :] if answers else rest
+# ---- Short texts ---------------------------------------------------------------------------------
+
+_REASON = re.compile(
+    r"\s*(?:[,;:\u2014-]\s*)?(?:because|since|as|(?:(?:in|by|of) )?which|who|where|due to)\b"
+    r"|[\s,;\u2014]*(?:explanation|reason|why)\s*:"
+    r"|(?:[.,:!;\u2014]|\s-|\s*\n)\s*(?P<it>it|they|this|these)\s+(?!(?:is|are|was|were|also)\b)[a-z]",
+    re.IGNORECASE,
+)
+_NOT_THE_OTHER = re.compile(r",?\s*not\s+(?:an?\s+|the\s+)?\w+[.!]?")
+_LEADING = frozenset("so thus hence therefore final correct my answer step finally well".split())
+
+
+@functools.lru_cache(maxsize=4096)
+def _accepted(texts: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+  """The keys of all texts that are accepted, and their words between spaces."""
+  found = []
+  for text in map(wordy, map(undress, texts)):
+    parenthesis = re.fullmatch(r"(.*\S)\s*\((\S+)\)", text)  # "sulfur dioxide (SO2)"
+    found += [text, *(parenthesis.groups() if parenthesis else ())]
+  keys = frozenset(map(key, found)) | frozenset(map(_list_key, found))
+  return keys - {""}, tuple(f" {' '.join(tokens(text))} " for text in found if tokens(text))
+
+
+def _list_key(text: str) -> str:
+  """The key of a list whatever its order: "sperm and eggs" is "eggs and sperm"; "" where it is none."""
+  parts = [key(part) for part in re.split(r",\s*(?:and\s+)?|\s+and\s+", text) if part.strip()]
+  return "|".join(sorted(parts)) if len(parts) > 1 else ""
+
+
+class ShortTextKind(Kind):
+  """How a short text is read; the verdict is True: only the reference's own text can be told from prose."""
+
+  name = "ShortText"
+
+  def __init__(self, prompt: str, texts: tuple[str, ...]):
+    super().__init__(prompt)
+    self.keys, self.names = _accepted(texts)
+
+  def take(self, body: str) -> tuple[bool, str] | None:
+    body = wordy(body)
+    if body.endswith("?"):
+      raise Refused("hedged", "Doubt: the answer asks.")
+    refused = None
+    for head in heads(body):
+      try:
+        if self._states(head):
+          return True, body[len(head) :]
+      except Refused as refusal:
+        refused = refusal
+    if refused:
+      raise refused
+    return None
+
+  def _states(self, head: str) -> bool:
+    """Whether a head is the text, or a sentence that holds it once beside harmless words and is no list."""
+    if key(head) in self.keys or _list_key(head.strip(" .")) in self.keys:
+      return True
+    joined = f" {' '.join(tokens(head))} "
+    for own in self.names:
+      left = joined.replace(own, " ", 1).split()
+      is_offered = "or" in prompt_words(self.prompt) and any(word not in FUNCTION for word in left)
+      is_once = joined.count(own) == 1 and len(left) + len(own.split()) == len(joined.split())
+      if is_once and not is_offered and key(head) not in key(self.prompt) and ("," not in head or "," in self.prompt):
+        refuse_beside(left, self.prompt)
+        return True
+    return False
+
+  def bare(self, line: str) -> bool | None:
+    words = [word for word in tokens(wordy(line)) if word not in _LEADING]
+    return None if not 0 < len(words) <= 3 or line.rstrip().endswith(":") else key(wordy(line)) in self.keys
+
+  def check(self, verdict: bool, reason: str) -> None:
+    """Refuses whatever is not shown to be a reason: it may be a further candidate."""
+    known = prompt_words(self.prompt)
+    aside = re.match(r"\s*\(([^()]*)\)|\s*[,\u2014-]\s*((?:the|an?)\s[^.!\n]*)(?=[.!]?\s*$)", reason)
+    words = re.sub(r"^(?:plural|singular):\s+", "", aside[1] or aside[2] or "") if aside else ""
+    is_asked = words and "or" not in known and all(stem(word) in known for word in tokens(words))
+    if is_asked or key(words) in self.keys:
+      reason = reason[aside.end() :]
+    if not reason.strip(" .!)\n") or _NOT_THE_OTHER.fullmatch(reason):
+      return
+    word = doubt.behind(reason)
+    if word:
+      raise Refused("hedged", f"Doubt: {word!r} withdraws the text.")
+    offers = _REASON.match(reason)
+    if not offers or offers["it"] and "or" in known:  # "decreases. It increases."
+      raise Refused("several", f"Reason: {reason.strip(' .,')[:60]!r} may be another candidate.")

@@ -24,13 +24,11 @@ class Refused(Exception):
 
 
 SENTENCE = re.compile(r"[.!?;]+(?=\s|$)|\n+")
-_IS = r"(?:is|are|was|would be|must be|should be|:|=)"
 _LEAD = re.compile(
-    rf"####|^A\s*:|\b(?<!wrong )(?<!incorrect )(?<!another )(?:(?:the|my|our) )?"
-    r"(?:(?:correct|right|best|final|short) )*"
-    rf"(?:answer|ans\b\.?|choice|option|solution|verdict)"
+    r"####|^A\s*:|\b(?<!wrong )(?<!incorrect )(?<!another )(?:(?:the|my|our) )?(?:(?:correct|right|best|final|short) )*"
+    r"(?:answer|ans\b\.?|choice|option|solution|verdict)"
     r"(?: (?:choice|option|letter|here|to (?:this|the)(?: \w+)?))?"
-    rf"\s*(?:{_IS}(?![\w=])|[^\S\n]*\n|(?<=nswer)\s+(?=[$\\\d-]))\s*:?"
+    r"\s*(?:(?:is|are|was|would be|must be|should be|:|=)(?![\w=])|[^\S\n]*\n|(?<=nswer)\s+(?=[$\\\d-]))\s*:?"
     r"|\b(?:correct|right)(?: one)?(?:\s*:| is\b)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -79,10 +77,9 @@ def prepared(answer: str, most: int = MAX_ANSWER_CHARACTERS) -> str:
   return doubt.without_courtesy(undress(answer)).strip()
 
 
-def after_lead(text: str) -> str:
-  """Returns what follows the last lead of a text that is trusted; all of it where there is none."""
-  leads = [m for m in _LEAD.finditer(text) if text[m.end() :].strip(" .:*$!\n")]
-  return text[leads[-1].end() :].strip(" :\n") if leads else text
+def leads(text: str) -> list[re.Match]:
+  """The leads of a text behind which something stands."""
+  return [m for m in _LEAD.finditer(text) if text[m.end() :].strip(" .:*$!\n")]
 
 
 class Kind:
@@ -101,9 +98,6 @@ class Kind:
     """The verdict of a line that is nothing else, or None."""
     raise NotImplementedError
 
-  def same(self, first, second) -> bool:
-    return first == second
-
   def check(self, verdict, reason: str) -> None:
     """Refuses a reason that withdraws the verdict or names another candidate."""
     raise NotImplementedError
@@ -112,10 +106,7 @@ class Kind:
     """`take` for boxes, whose distinct contents these are, and for what follows the last one."""
     if len(contents) > 1:
       raise Refused("several", "Lead: two boxes state different verdicts.")
-    taken = self.take(contents[0] + tail)
-    if taken is None:
-      raise Refused("unreadable", f"{self.name}: the box {contents[0][:60]!r} states none.")
-    return taken
+    return self.take(contents[0] + tail)
 
   def take_or_none(self, body: str):
     try:
@@ -130,61 +121,45 @@ def settle(text: str, kind: Kind):
   Raises:
     Refused: no verdict, several, or one that is in doubt.
   """
-  boxed = boxes(text)
+  work, earlier, boxed = "", leads(text), boxes(text)
   if boxed:
     contents = list({re.sub(r"\s", "", content): content for _, _, content in boxed}.values())
     work, tail = text[: boxed[0][0]], text[boxed[-1][1] :]
     closing = _CLOSING.match(tail)
     tail = (" " if closing[0] else "") + tail[closing.end() :]
-    verdict, reason = kind.box(contents, tail if tail.strip(" .") else "")
-    leads = list(_LEAD.finditer(work))
-    if leads and not work[leads[-1].end() :].strip(" $\n\\[({*"):
-      leads.pop()  # "The answer is \boxed{60}" is one lead
-    _settled(kind, verdict, reason, work, leads)
-    return verdict
-  leads = list(_LEAD.finditer(text))
-  while leads and not text[leads[-1].end() :].strip(" .:*$!\n"):
-    leads.pop()  # "60 is the answer:"
-  if leads:
-    taken = kind.take(text[leads[-1].end() :].lstrip(" :\n"))
-    if taken is not None:
-      _settled(kind, *taken, text[: leads[-1].start()], leads[:-1])
-      return taken[0]
-  for conclusion in list(_CONCLUSION.finditer(text))[-1:]:
-    work = text[: max(conclusion.start(), conclusion.end("before"))]
-    body = text[conclusion.end() :].lstrip(" ,:\n")
-    taken = kind.take_or_none(body) if body else None
-    if taken is not None:
-      _refuse_alike(work, body)
-      _settled(kind, *taken, work, [], ".!?;,")
-      return taken[0]
-  taken = kind.take(text)
+    taken, earlier = kind.box(contents, tail if tail.strip(" .") else ""), leads(work)
+  elif earlier and (taken := kind.take(text[earlier[-1].end() :].lstrip(" :\n"))):
+    work = text[: earlier.pop().start()]
+  else:
+    taken = earlier = None
+    for conclusion in list(_CONCLUSION.finditer(text))[-1:]:
+      work, body = text[: max(conclusion.start(), conclusion.end("before"))], text[conclusion.end() :].lstrip(" ,:\n")
+      taken = kind.take_or_none(body) if body else None
+      if taken:
+        _refuse_alike(work, body)
+    work = work if taken else ""
+    taken = taken or kind.take(text)
   if taken is None:
     raise Refused("unreadable", f"{kind.name}: the answer states none.")
-  kind.check(*taken)
-  return taken[0]
-
-
-def _settled(kind: Kind, verdict, reason: str, work: str, leads: list, between: str = ".!?;") -> None:
-  """Refuses a led verdict that its clause doubts, that work contradicts, or that its reason withdraws."""
-  clause = _CLAUSE.split(work[-300:])[-1].strip(" $({\\[")
-  word = doubt.in_verdict(clause + " 0", number=True)
-  if word:
-    raise Refused("hedged", f"Doubt: {word!r} stands before the verdict.")
-  _refuse_rivals(kind, verdict, work, leads, between)
+  verdict, reason = taken
+  clause = doubt.before(_CLAUSE.split(work[-300:])[-1])
+  if clause:
+    raise Refused("hedged", f"Doubt: {clause!r} stands before the verdict.")
+  _refuse_rivals(kind, verdict, work, earlier or [])
   kind.check(verdict, reason)
+  return verdict
 
 
-def _refuse_rivals(kind, verdict, work: str, leads, between: str) -> None:
-  """Refuses work in which an earlier lead, or a line that is nothing else, states another verdict."""
-  starts = [lead.start() for lead in leads[1:]] + [len(work)]
-  for lead, end in zip(leads, starts):
+def _refuse_rivals(kind: Kind, verdict, work: str, earlier: list[re.Match]) -> None:
+  """Refuses work in which an earlier lead, or a line or clause that is nothing else, states another verdict."""
+  starts = [lead.start() for lead in earlier[1:]] + [len(work)]
+  for lead, end in zip(earlier, starts):
     other = kind.take_or_none(SENTENCE.split(work[lead.end() : end].strip(" :\n"))[0])
-    if other is not None and not kind.same(other[0], verdict):
+    if other is not None and other[0] != verdict:
       raise Refused("several", "Lead: an earlier lead states another verdict.")
-  for line in re.split(rf"[{between}]+(?=\s|$)|\n+", re.sub(r"(?m)^\s*\d{1,2}[.)]\s", " ", work)):
+  for line in re.split(r"[.!?;,]+(?=\s|$)|\n+", re.sub(r"(?m)^\s*\d{1,2}[.)]\s", " ", work)):
     other = kind.bare(line) if 0 < len(line.strip()) < 200 else None
-    if other is not None and not kind.same(other, verdict):
+    if other is not None and other != verdict:
       raise Refused("several", f"Lead: {line.strip()[:60]!r} before it is another verdict.")
 
 

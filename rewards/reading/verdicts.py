@@ -8,14 +8,14 @@ import dataclasses
 import functools
 import re
 
-from rewards.reading import arithmetic
 from rewards.reading import formula
 from rewards.reading import numbers
 from rewards.reading import sentences
 from rewards.reading.choices import ChoiceKind
 from rewards.reading.choices import choices_of
+from rewards.reading.choices import ShortTextKind
+from rewards.reading.dress import wordy
 from rewards.reading.sentences import Refused
-from rewards.reading.shorttext import ShortTextKind
 from rewards.reading.yesno import YesNoKind
 from rewards.schema import Choice
 from rewards.schema import Number
@@ -77,25 +77,28 @@ def read(text: str, reference: Reference, prompt: str = "") -> Verdict | Refusal
 
 
 def _number(text: str, expected: str, prompt: str) -> Verdict:
-  reference = reference_of(expected)
-  answer = sentences.prepared(text)
+  reference, answer = reference_of(expected), sentences.prepared(text)
   if isinstance(reference, numbers.Value):
-    false = next((e for e in arithmetic.equations(answer) if not e.true), None)
+    false = next((e for e in numbers.equations(answer) if not e.true), None)
     if false:
       raise Refused("false_equation", f"Number: {false.text[:60]!r} is false.")
     value = sentences.settle(answer, numbers.NumberKind(prompt))
     return Verdict(str(value), numbers.equal(value, reference, prompt))
-  kind = formula.FormulaKind(prompt)
-  stated = sentences.settle(answer, kind)
-  return Verdict(stated, formula.equal(stated, reference, prompt))
+  if _WORDS.fullmatch(wordy(reference)):
+    return Verdict(reference, sentences.settle(answer, ShortTextKind(prompt, (reference,))))
+  formula_ = sentences.settle(answer, formula.FormulaKind(prompt))
+  return Verdict(formula_, formula.equal(formula_, reference, prompt))
+
+
+_WORDS = re.compile(r"\(?[A-Za-z](?:[a-z ]{2,}[A-Za-z ]*)?\)|[A-Za-z][a-z ]{2,}[A-Za-z ]*|\d{1,2}:\d\d[ apmAPM.]*")
 
 
 @functools.lru_cache(maxsize=4096)
 def reference_of(text: str) -> numbers.Value | str:
   """A reference as a number, else as a formula; what follows its last lead or box, on trust."""
   prepared = sentences.prepared(text)
-  boxed = sentences.boxes(prepared)
-  stated = ", ".join(dict.fromkeys(c for _, _, c in boxed)) or sentences.after_lead(prepared)
+  boxed, leads = sentences.boxes(prepared), sentences.leads(prepared)
+  stated = ", ".join(dict.fromkeys(c for _, _, c in boxed)) or prepared[leads[-1].end() if leads else 0 :].strip(" :\n")
   stated = stated + "%" if boxed and re.match(r"[\s$]*(?:%|percent\b)", prepared[boxed[-1][1] :]) else stated
   try:
     return numbers.trusted(stated)
@@ -120,9 +123,4 @@ def reaches(text: str, number: str) -> bool:
     value = reference_of(number)
   except Refused:
     return False
-  if not isinstance(value, numbers.Value):
-    return False
-  if any(e.true and e.members[-1] == value.value for e in arithmetic.equations(text)):
-    return True
-  found = (arithmetic.attempt(m[0]) for m in arithmetic.EXPRESSION.finditer(arithmetic.plain(text)))
-  return any(f and f[1] and f[0] == value.value for f in found)
+  return isinstance(value, numbers.Value) and numbers.reaches(text, value.value)

@@ -1,4 +1,4 @@
-"""Words: when two short texts say the same, and which words a question brings along.
+"""Words: when two short texts say the same, and which words are harmless beside a verdict.
 
 One real input: "The Fight-or-Flight responses." and "fight or flight response" have one key. Case,
 articles, punctuation, hyphens, spaces and plural do not count; numbers are compared in digits.
@@ -8,13 +8,12 @@ Not here: synonyms, ordinals in words, other spellings than the American.
 import functools
 import re
 
-from rewards.reading.arithmetic import digits
 from rewards.reading.dress import undress
 from rewards.reading.dress import wordy
+from rewards.reading.sentences import Refused
 
 _TOKEN = re.compile(
-    r"[0-9]+(?:[.,][0-9]+)*|\.[0-9]+|[^\W\d_]+(?:'[^\W\d_]+)*|(?<![\w)])-(?=\s?[0-9.])"
-    r"|[\u2192+%\u00b0=<>/\u00d7&]"
+    r"[0-9]+(?:[.,][0-9]+)*|\.[0-9]+|[^\W\d_]+(?:'[^\W\d_]+)*|(?<![\w)])-(?=\s?[0-9.])|[\u2192+%\u00b0=<>/\u00d7&]"
 )
 _ARTICLES = frozenset(("a", "an", "the"))
 _SAME = dict(pair.split(":") for pair in """
@@ -24,6 +23,35 @@ _SAME = dict(pair.split(":") for pair in """
     feet:foot men:man women:woman children:child people:person leaves:leaf halves:half wolves:wolf
     lives:life gases:gas lenses:lens
     """.split())  # fmt: skip
+_SMALL = {w: n for n, w in enumerate(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen".split()
+)} | {w: 10 * n for n, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)}  # fmt: skip
+SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_ANY = "|".join([*_SMALL, *SCALES])
+_NUMBER_WORDS = re.compile(
+    rf"\b(?:an? (?:{'|'.join(SCALES)})|(?:{'|'.join(_SMALL)}))(?:(?:\s+and\s+|[\s-]+)(?:{_ANY})\b)*\b", re.IGNORECASE
+)
+# Beside a verdict a word must be one of these or the question's, and never one that turns it into something else.
+FUNCTION = frozenset(
+    "a an the of in on for to that which this these it its it's is are was were be been by with from at as there "
+    "called known named do does did has have had he she his her they their them we you i your what into during "
+    "through via using use so will would can must per each every all total altogether together left equals "
+    "final answer value result solution solutions number amount".split()
+)
+UNITS = frozenset(
+    "dollar cent euro pound percent degree c f meter metre centimeter millimeter kilometer inch foot yard mile "
+    "liter milliliter gallon quart pint cup gram kilogram ounce ton second minute hour day week month year m cm mm km "
+    "ft g kg mg l ml s h hr min mph kph kmh sq square cubic unit inches feet oz lb am pm".split()
+)
+_TURNS = frozenset(
+    "not no never none nor neither nobody nothing cannot or either if unless whether but except maybe perhaps "
+    "possibly probably likely unlikely may might could think believe guess suspect suppose assume say says said "
+    "doubt false wrong incorrect untrue another other opposite instead about around roughly approximately nearly "
+    "almost least most more less fewer than over under up between half twice double triple dozen pair times plus "
+    "minus squared cubed reciprocal inverse without lack lacks seem seems would-be some many hundred thousand "
+    "million billion trillion tens score lakh crore".split()
+)
 
 
 def _singular(word: str) -> str:
@@ -36,6 +64,23 @@ def _singular(word: str) -> str:
   if word.endswith("uses") and len(word) > 5 and word[-5] not in "ao":
     return word[:-2]  # viruses and fetuses, but not houses and causes
   return word[:-1]
+
+
+def digits(text: str) -> str:
+  """Returns a text with its number words in digits: "twenty-one cells" is "21 cells"."""
+  return _NUMBER_WORDS.sub(lambda match: str(_spelled(match[0])), text)
+
+
+def _spelled(words: str) -> int:
+  total = current = 0
+  for word in re.findall("[a-z]+", words.lower()):
+    if word == "hundred":
+      current = max(current, 1) * 100
+    elif word in SCALES:
+      total, current = total + max(current, 1) * SCALES[word], 0
+    else:
+      current += _SMALL.get(word, 0)
+  return total + current
 
 
 @functools.lru_cache(maxsize=65536)
@@ -82,10 +127,6 @@ def prompt_words(prompt: str) -> frozenset[str]:
   return frozenset(map(stem, tokens(wordy(undress(asked)))))
 
 
-_FUNCTION = frozenset(
-    "a an the of in on for to that which this these it its is are was were be been by with from at as there "
-    "called known named do does did has have had what into during through via using use".split()
-)
 _STEM = re.compile(r"(?:ing|en|ed|es|e|s)$")
 
 
@@ -94,18 +135,16 @@ def stem(word: str) -> str:
   return _STEM.sub("", word) if len(word) > 3 else word
 
 
-def restates(sentence: str, own: list[str], prompt: str) -> bool:
-  """Says whether a sentence is made of the words `own`, once and in order, and of the question's words.
+def refuse_beside(words: list[str], prompt: str, allowed: frozenset[str] = frozenset()) -> None:
+  """Refuses words that may not stand beside a verdict: who doubts or computes, or who is not known.
 
-  "Plants take in carbon dioxide." answers "Which gas do plants take in?". A list is no such sentence:
-  "and" and commas are the question's too, or there are none; nor does one ask or name an alternative.
+  Args:
+    allowed: further words that may, such as units.
   """
-  words, size, known = tokens(sentence), len(own), prompt_words(prompt)
-  places = [i for i in range(len(words) - size + 1) if words[i : i + size] == own]
-  if len(places) != 1 or not size or "or" in known or key(sentence) in key(prompt):
-    return False
-  others = words[: places[0]] + words[places[0] + size :]
-  if "or" in others or "and" in others and "and" not in known or "," in sentence and "," not in prompt:
-    return False
-  is_about = any(word not in _FUNCTION for word in others)
-  return is_about and all(word in _FUNCTION or stem(word) in known for word in others)
+  known = prompt_words(prompt)
+  for word in map(str.lower, words):
+    forms = {word, _singular(word)}
+    if forms & _TURNS or word.endswith("n't"):
+      raise Refused("hedged", f"Doubt: {word!r} stands beside the verdict.")
+    if not forms & (FUNCTION | allowed) and not (len(word) > 1 and set(map(stem, forms)) & known):
+      raise Refused("unreadable", f"Beside: {word!r} is no small word, no unit and no word of the question.")

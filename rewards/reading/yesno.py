@@ -78,7 +78,7 @@ class YesNoKind(Kind):
     for words, says in said:
       if says != verdict:
         raise Refused("several", f"YesNo: {words[:60]!r} contradicts the verdict.")
-    word = doubt.in_reason(reason)
+    word = doubt.behind(reason)
     if word:
       raise Refused("hedged", f"Doubt: {word!r} withdraws the verdict.")
 
