@@ -9,7 +9,7 @@ import re
 
 _PACKAGES = (
     "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "google-tunix", "qwix", "numpy", "sentencepiece",
-    "math-verify", "symspellpy",
+    "sympy", "symspellpy",
 )
 
 

@@ -1,8 +1,8 @@
 r"""Algebra: numbers, formulas and the structures around them as trees, in LaTeX or plain.
 
-One real input: `(-\infty, \frac{1}{2}]` is a group "(]" whose second member is the quotient of 1 and 2.
-Trees are exact and as written: 6/8 stays a quotient, and `work` counts what it leaves to do. What the
-parser does not know is refused. Standard library alone. Not here: sums, integrals, quantifiers, dots.
+One real input: `(-\infty, \frac{1}{2}]` is a group "(]" whose second member is the quotient of 1 and 2. Trees
+are exact and as written: 6/8 stays a quotient, and `work` counts what it leaves to do. What the parser does
+not know is refused. Standard library alone. Not here: sums, integrals, quantifiers, dots.
 """
 
 from fractions import Fraction
@@ -11,7 +11,9 @@ import math
 import re
 import typing
 
-from rewards.reading.sentences import Refused
+from rewards.reading.dress import compiled
+from rewards.reading.doubt import Refused
+from rewards.reading.dress import respelled
 
 MAX_CHARACTERS, MAX_DEPTH, MAX_DIGITS = 1_000, 10, 400
 MAX_BITS = 200_000  # of a value: 2^{20000} is one, 9^{9^9} is not
@@ -33,60 +35,47 @@ class Node(typing.NamedTuple):
     return tuple(a for a in self.args if isinstance(a, Node))
 
 
-# ---- Parsing -------------------------------------------------------------------------------------
-
 _FUNCTIONS = "(?:arc)?(?:sin|cos|tan)h?|cot|sec|csc|log|ln|exp|gcd|lcm|det|max|min"
 _ARGUMENT = r"(?:[\d.]+|\\(?:pi|theta)|[A-Za-z]|\s|\^\{?\w\}?|\\(?:frac|sqrt)(?:\{[^{}]*\}){1,2})+"
-_SPELLING = [
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        (r"\\(?:leqslant|leqq|leq)(?![a-zA-Z])|<=", r"\\le "),
-        (r"\\(?:geqslant|geqq|geq)(?![a-zA-Z])|>=", r"\\ge "),
-        (r"\\(?:neq|not\s*=)|!=", r"\\ne "),
-        (r"\\lt(?![a-zA-Z])", "<"),
-        (r"\\gt(?![a-zA-Z])", ">"),
-        (r"\\(?:lbrace(?![a-zA-Z])|\{)", "⦃"),
-        (r"\\(?:rbrace(?![a-zA-Z])|\})", "⦄"),
-        (rf"\\(?:operatorname|mathrm)\s*\{{({_FUNCTIONS})\}}", r"\\\1 "),
-        (r"\\(?:text\w*|mbox|math(?:rm|bf|it|sf)|bf)\s*\{([^{}]*)\}", r" \1 "),
-        (r"(?i)all real numbers|all reals|\\mathbb\s*(?:\{R\}|R)", r"(-\\infty,\\infty)"),
-        (r"(?i)\\varnothing|⦃\s*⦄|no (?:real )?solutions?|(?:the )?empty set", r"\\emptyset "),
-        (rf"(?<![\\A-Za-z])(sqrt|pi|infty|theta|{_FUNCTIONS})(?![A-Za-z])", r"\\\1 "),
-        (r"(?<![\\A-Za-z])(?:infinity|inf|oo)(?![A-Za-z])", r"\\infty "),
-        (r"\\frac\s*(\d)(?=\s*[\d{])", r"\\frac{\1}"),
-        (r"(\\frac\s*\{[^{}]*\})\s*(\d)", r"\1{\2}"),
-        (r"(?<=\d)\s*\\frac\s*\{(\d+)\}\s*\{(\d+)\}", r" \1/\2"),
-        (r"\\sqrt\s*(\d+|[a-z]|\\pi)", r"\\sqrt{\1}"),
-        (r"\\sqrt\s*\[\s*(\d)\s*\]", r"\\root\1"),
-        (r"\\log\s*_\s*\{?(\w+)\}?", r"\\log_\1 "),
-        (rf"(\\(?:{_FUNCTIONS})(?:_\w+)?)(?![A-Za-z])(?!\s*[({{^_])\s*({_ARGUMENT})", r"\1{\2}"),
-        (r"(\d+|[a-z]|\([^()]*\))\s*!", r"\\fact{\1}"),
-        (r"\|([^|]{1,40})\|", r"\\abs{\1}"),
-        (r"\\pmod\s*(?:\{\w+\}|\d)|\(\s*\\?mod\s*\w+\s*\)|°\s*$", " "),
-        (r"(?<=[)\]}⦄])\s*U\s*(?=[(\[{⦃])|\\bigcup(?![a-zA-Z])", r"\\cup "),
-    )
-]
+_SPELLING = compiled(
+    (r"\\(?:leqslant|leqq|leq)(?![a-zA-Z])|<=", r"\\le "), (r"\\lt(?![a-zA-Z])", "<"),
+    (r"\\(?:geqslant|geqq|geq)(?![a-zA-Z])|>=", r"\\ge "), (r"\\gt(?![a-zA-Z])", ">"),
+    (r"\\(?:neq|not\s*=)|!=", r"\\ne "),
+    (r"\\(?:lbrace(?![a-zA-Z])|\{)", "⦃"), (r"\\(?:rbrace(?![a-zA-Z])|\})", "⦄"),
+    (rf"\\(?:operatorname|mathrm)\s*\{{({_FUNCTIONS})\}}", r"\\\1 "),
+    (r"\\(?:text\w*|mbox|math(?:rm|bf|it|sf)|bf)\s*\{([^{}]*)\}", r" \1 "),
+    (r"(?i)all real numbers|all reals|\\mathbb\s*(?:\{R\}|R)", r"(-\\infty,\\infty)"),
+    (r"(?i)\\varnothing|⦃\s*⦄|no (?:real )?solutions?|(?:the )?empty set", r"\\emptyset "),
+    (rf"(?<![\\A-Za-z])(sqrt|pi|infty|theta|{_FUNCTIONS})(?![A-Za-z])", r"\\\1 "),
+    (r"(?<![\\A-Za-z])(?:infinity|inf|oo)(?![A-Za-z])", r"\\infty "),
+    (r"\\frac\s*(\d)(?=\s*[\d{])", r"\\frac{\1}"), (r"(\\frac\s*\{[^{}]*\})\s*(\d)", r"\1{\2}"),
+    (r"(?<=\d)\s*\\frac\s*\{(\d+)\}\s*\{(\d+)\}", r" \1/\2"),
+    (r"\\sqrt\s*(\d+|[a-z]|\\pi)", r"\\sqrt{\1}"), (r"\\sqrt\s*\[\s*(\d)\s*\]", r"\\root\1"),
+    (r"\\log\s*_\s*\{?(\w+)\}?", r"\\log_\1 "),
+    (rf"(\\(?:{_FUNCTIONS})(?:_\w+)?)(?![A-Za-z])(?!\s*[({{^_])\s*({_ARGUMENT})", r"\1{\2}"),
+    (r"(\d+|[a-z]|\([^()]*\))\s*!", r"\\fact{\1}"), (r"\|([^|]{1,40})\|", r"\\abs{\1}"),
+    (r"\\pmod\s*(?:\{\w+\}|\d)|\(\s*\\?mod\s*\w+\s*\)|°\s*$", " "),
+    (r"(?<=[)\]}⦄])\s*U\s*(?=[(\[{⦃])|\\bigcup(?![a-zA-Z])", r"\\cup "),
+)  # fmt: skip
 _MATRIX = re.compile(
-    r"[\[(]?\s*\\begin\s*\{([pbB]?matrix|array)\}(?:\{[clr|]*\})?(.*?)(?:\\\\)?\s*\\end\s*\{\1\}\s*[\])]?", re.DOTALL
+    r"[\[(]?\s*\\begin\s*\{([pbB]?matrix|array)\}(?:\{[clr|]*\})?(.*?)(?:\\\\)?\s*\\end\s*\{\1\}\s*[\])]?",
+    re.DOTALL,
 )
 _SYMBOLS = "pi|infty|emptyset|theta|alpha|beta|gamma|delta|lambda|mu|omega|phi|varphi|rho|sigma"
-_UNITS = "cm|mm|km|dm|ft|in|mi|kg|mg|lb|oz|hr"
 _TOKEN = re.compile(
-    r"(?P<number>[0-9]+\s+[0-9]+\s*/\s*[0-9]+(?![0-9.])|(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)"
-    rf"|\\(?P<call>frac|binom|sqrt|root\d|abs|fact|log_\w+|{_FUNCTIONS})(?![A-Za-z])"
-    rf"|(?P<word>(?!and|or)(?:[A-Za-z]{{3,}}|(?:{_UNITS})(?![A-Za-z])))"
+    r"\s*(?:(?P<number>[0-9]+\s+[0-9]+\s*/\s*[0-9]+(?![0-9.])|(?:[0-9]+(?:\.[0-9]+)?"
+    r"|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)"
+    rf"|(?P<call>\\(?:frac|binom|sqrt|root\d|abs|fact|log_\w+|{_FUNCTIONS})(?![A-Za-z]))"
+    r"|(?P<word>(?!and|or)(?:[A-Za-z]{3,}|(?:cm|mm|km|dm|ft|in|mi|kg|mg|lb|oz|hr)(?![A-Za-z])))"
     rf"|(?P<symbol>(?!and|or)(?:\\(?:{_SYMBOLS})(?![A-Za-z])|[A-Za-z])(?:_(?:\{{\w+\}}|\w))?'*)"
-    r"|(?P<sign>and|or|\\(?:cdot|times|div|cup|le|ge|ne|in)(?![A-Za-z])|[-+*/^=<>,;(){}\[\]⦃⦄⟦⟧])|\s+|(?P<other>.)"
+    r"|(?P<sign>and|or|\\(?:cdot|times|div|cup|le|ge|ne|in)(?![A-Za-z])|[-+*/^=<>,;(){}\[\]⦃⦄⟦⟧])"
+    r"|(?P<other>\S))"
 )
+_UNIT = re.compile(r"(?:[A-Za-z/]|\^ ?(?:\{ )?[23](?: \})?| )+")
 FLIPPED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le", r"\ne": r"\ne"}
 _SEPARATORS = (",", ";", "and", "or")
-_CLOSING = {"(": (")", "]"), "[": (")", "]"), "⟦": ("⟧",)}
-INFINITY = Node("symbol", (r"\infty",))
-_ONE, _HALF = Node("number", (Fraction(1), "")), Fraction(1, 2)
-
-
-def unreadable(text: str) -> Refused:
-  return Refused("unreadable", f"Formula: {text.strip()[:60]!r} cannot be parsed.")
+_CLOSING = {"(": (")", "]"), "[": (")", "]"), "⟦": ("⟧",), "{": ("}",), "⦃": ("⦄",)}
+_INFINITY, _ONE, _HALF = Node("symbol", (r"\infty",)), Node("number", (Fraction(1), "")), Fraction(1, 2)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -98,61 +87,52 @@ def parse(text: str) -> Node:
   """
   if len(text) > MAX_CHARACTERS:
     raise Refused("too_long", f"Formula: an expression has at most {MAX_CHARACTERS} characters.")
-  for pattern, replacement in _SPELLING:
-    text = pattern.sub(replacement, text)
+  text = respelled(text, _SPELLING)
   if re.search(r"\\(?:pm|mp)(?![a-z])", text):
     above = text.replace(r"\pm", "+").replace(r"\mp", "-")
-    return listed([parse(above), parse(text.replace(r"\pm", "-").replace(r"\mp", "+"))])
+    return listed(parse(above), parse(text.replace(r"\pm", "-").replace(r"\mp", "+")))
   text = _MATRIX.sub(lambda m: "⟦⟦" + re.sub(r"\\\\|\\cr", "⟧,⟦", m[2].replace("&", ",")) + "⟧⟧", text)
   if not re.search(r"[(\[{⦃]", text):  # between brackets a comma separates, even in (1,000)
     text = re.sub(r"(?<=\d),(?=\d{3}(?:\D|$))", "", text)
   parser = _Parser(text.rstrip(" .,;"))
   tree = parser.list()
-  if parser.next and not re.fullmatch(r"(?:[A-Za-z/]|\^ ?(?:\{ )?[23](?: \})?| )+", " ".join(parser.rest)):
-    raise unreadable(text)
+  if parser.next and not _UNIT.fullmatch(" ".join(token for _, token in parser.tokens[parser.at : -1])):
+    raise parser.unreadable()
   return tree
 
 
 class _Parser:
-  """Recursive descent; `next` is the token to be read, "" at the end."""
+  """Recursive descent, loosest first; `next` is the token to be read, "" at the end."""
 
   def __init__(self, text: str):
-    self.matches = [match for match in _TOKEN.finditer(text) if match.lastgroup]
+    self.tokens = [(m.lastgroup, m[m.lastgroup]) for m in _TOKEN.finditer(text)] + [("end", "")]
     self.at = self.depth = 0
 
   @property
   def next(self) -> str:
-    return self.matches[self.at][0] if self.at < len(self.matches) else ""
-
-  @property
-  def kind(self) -> str:
-    return self.matches[self.at].lastgroup if self.at < len(self.matches) else ""
-
-  @property
-  def rest(self) -> list[str]:
-    return [match[0] for match in self.matches[self.at :]]
+    return self.tokens[self.at][1]
 
   def took(self, *tokens: str) -> str:
     """Takes the next token if it is one of these."""
     if self.next not in tokens:
       return ""
     self.at += 1
-    return self.matches[self.at - 1][0]
+    return self.tokens[self.at - 1][1]
 
-  def must(self, *tokens: str) -> str:
-    if self.next not in tokens or not self.next:
-      raise unreadable(" ".join(match[0] for match in self.matches))
-    return self.took(*tokens)
+  def unreadable(self) -> Refused:
+    text = " ".join(token for _, token in self.tokens)
+    return Refused("unreadable", f"Formula: {text[:60]!r} cannot be parsed.")
 
-  def list(self, *separators: str) -> Node:
+  def list(self) -> Node:
     items, joints = [self.relation()], set()
     while joint := self.took(*_SEPARATORS):
       joints.add(joint)
       if self.next not in _SEPARATORS:
         items.append(self.relation())
-    if "and" in joints and any(is_inequality(item) for item in items):
-      raise unreadable("and")  # both at once, and no list
-    return listed(items)
+    rays = [i for i in items if i.head in FLIPPED or i.head == "=" and _INFINITY in i.args[1].nodes]
+    if rays and "and" in joints:
+      raise self.unreadable()  # x < 2 and x > 1 are both at once, and no list
+    return listed(*items)
 
   def relation(self) -> Node:
     self.took("=")
@@ -166,7 +146,7 @@ class _Parser:
     parts = [self.sum()]
     while self.took(r"\cup"):
       parts.append(self.sum())
-    return listed(parts)
+    return listed(*parts)
 
   def sum(self) -> Node:
     terms, sign = [], self.took("+", "-")
@@ -180,9 +160,9 @@ class _Parser:
     left = self.power()
     while True:
       operator = self.took("*", "/", r"\cdot", r"\times", r"\div")
-      behind_number = self.matches[self.at - 1].lastgroup == "number"
-      starts = self.kind in ("symbol", "call") or self.next in ("(", "{") or self.kind == "number" and not behind_number
-      if not operator and not starts:
+      (before, _), (kind, token) = self.tokens[self.at - 1 : self.at + 1]
+      is_factor = kind in ("symbol", "call") or token in ("(", "{") or kind == "number" != before
+      if not operator and not is_factor:
         return left
       right = Node("-", (self.power(),)) if operator and self.took("-") else self.power()
       left = Node("/" if operator in ("/", r"\div") else "*", (left, right))
@@ -192,38 +172,38 @@ class _Parser:
     if not self.took("^"):
       return base
     exponent = Node("-", (self.atom(),)) if self.took("-") else self.atom()
-    if self.next == "^" or "^" in (exponent.head, *(n.head for n in exponent.nodes)) and value(exponent) is not None:
+    has_power = "^" in (exponent.head, *(node.head for node in exponent.nodes))
+    if self.next == "^" or has_power and value(exponent) is not None:
       raise Refused("unevaluated", "Formula: a tower of powers.")
     return Node("^", (base, exponent))
 
   def atom(self) -> Node:
+    kind, token = self.tokens[self.at]
     self.depth += 1
     if self.depth > MAX_DEPTH:
       raise Refused("too_long", f"Formula: brackets go {MAX_DEPTH} deep at most.")
-    node = self._atom()
+    if kind in ("word", "other", "end") or kind == "sign" and token not in _CLOSING:
+      raise self.unreadable()
+    self.at += 1
+    if kind == "number":
+      node = Node("number", literal(token))
+    elif kind == "symbol":
+      node = Node("symbol", (re.sub("[{}]", "", token),))
+    elif kind == "call":
+      node = _called(token[1:], *(self.atom() for _ in range(1 + (token in (r"\frac", r"\binom")))))
+    else:
+      node = self.bracketed(token)
     self.depth -= 1
     return node
 
-  def _atom(self) -> Node:
-    kind, token = self.kind, self.next
-    if kind in ("word", "other", "") or kind == "sign" and token not in "([{⦃⟦":
-      raise unreadable(" ".join(match[0] for match in self.matches))
-    self.at += 1
-    if kind == "number":
-      return Node("number", literal(token))
-    if kind == "symbol":
-      return Node("symbol", (re.sub("[{}]", "", token),))
-    if kind == "call":
-      return _called(token[1:], *(self.atom() for _ in range(1 + (token in (r"\frac", r"\binom")))))
-    if token in "{⦃":
-      node = self.list()
-      self.must("}" if token == "{" else "⦄")
-      return node
-    items = [self.relation()]
+  def bracketed(self, opened: str) -> Node:
+    items = [self.list() if opened in "{⦃" else self.relation()]
     while self.took(",", ";"):
       items.append(self.relation())
-    brackets = token + self.must(*_CLOSING[token])
-    return items[0] if len(items) == 1 and brackets != "⟦⟧" else Node("group", (brackets, *items))
+    closed = self.took(*_CLOSING[opened])
+    if not closed:
+      raise self.unreadable()
+    return items[0] if len(items) == 1 and opened != "⟦" else Node("group", (opened + closed, *items))
 
 
 def _called(name: str, *nodes: Node) -> Node:
@@ -237,19 +217,19 @@ def _called(name: str, *nodes: Node) -> Node:
 
 
 def literal(written: str) -> tuple[Fraction, str]:
-  """The value of a number as written, with the commas that group it, and its form: "", "." or "/"."""
+  """The value of a number as written, and its form: "", "." or, where it is mixed, "/"."""
   exponent = re.search(r"[eE]([-+]?[0-9]+)$", written)
   if len(written) > MAX_DIGITS or exponent and abs(int(exponent[1])) > MAX_DIGITS:
     raise Refused("too_long", f"Number: a literal has at most {MAX_DIGITS} digits.")
-  if "/" in written:
-    whole, above, below = map(int, re.findall("[0-9]+", written))
-    if not 0 < above < below:
-      raise unreadable(written)  # no mixed number
-    return whole + Fraction(above, below), "/"
-  return Fraction(re.sub("[, ]", "", written)), "." if "." in written else ""
+  if "/" not in written:
+    return Fraction(written), "." if "." in written else ""
+  whole, above, below = map(int, re.findall("[0-9]+", written))
+  if not 0 < above < below:
+    raise Refused("unreadable", f"Number: {written[:40]!r} is no mixed number.")
+  return whole + Fraction(above, below), "/"
 
 
-def listed(items) -> Node:
+def listed(*items: Node) -> Node:
   """A set: nested ones are one, and what stands twice stands once."""
   nested = [one for item in items for one in (item.args[1:] if item.args[0] == "{}" else (item,))]
   flat = tuple(dict.fromkeys(nested))
@@ -261,10 +241,6 @@ def symbols(node: Node) -> frozenset[str]:
   if node.head == "symbol":
     return frozenset(node.args) - {"e", "i", r"\pi", r"\infty", r"\emptyset"}
   return frozenset().union(*map(symbols, node.nodes))
-
-
-def is_inequality(node: Node) -> bool:
-  return node.head in FLIPPED or node.head == "=" and INFINITY in node.args[1].nodes
 
 
 def _related(operators: list[str], sides: list[Node]) -> Node:
@@ -279,13 +255,12 @@ def _related(operators: list[str], sides: list[Node]) -> Node:
     brackets = ("(" if operator == "<" else "[") + (")" if operators[1] == "<" else "]")
     return Node("=", (sides[1], Node("group", (brackets, first, last))))
   if len(sides) != 2 or operator not in FLIPPED:
-    raise unreadable("a chain of relations")
+    raise Refused("unreadable", "Formula: a chain of relations cannot be parsed.")
   if first.head != "symbol" or symbols(last):
     return Node(operator, (first, last))
-  below = Node("group", ("(]" if operator == r"\le" else "()", Node("-", (INFINITY,)), last))
-  above = Node("group", ("[)" if operator == r"\ge" else "()", last, INFINITY))
-  both = listed([below, above])
-  return Node("=", (first, {"<": below, r"\le": below, r"\ne": both}.get(operator, above)))
+  below = Node("group", ("(]" if operator == r"\le" else "()", Node("-", (_INFINITY,)), last))
+  above = Node("group", ("[)" if operator == r"\ge" else "()", last, _INFINITY))
+  return Node("=", (first, {"<": below, r"\le": below, r"\ne": listed(below, above)}.get(operator, above)))
 
 
 # ---- Values, and what is left to do --------------------------------------------------------------
@@ -338,7 +313,8 @@ def size(node: Node) -> float:
     most = abs(power) if power is not None else 2 ** min(size(node.args[1]), 64)
     # A base without digits of its own (e, pi, x) grows too, and the power of a sum is multiplied out.
     is_sum = node.head == "^" and node.args[0].head == "+" and symbols(node.args[0])
-    bits = most * (MAX_BITS / MAX_EXPANDED if is_sum else max(2, size(node.args[0]) if node.head == "^" else 2))
+    base = size(node.args[0]) if node.head == "^" else 2
+    bits = most * (MAX_BITS / MAX_EXPANDED if is_sum else max(2, base))
   elif node.args[0] in ("fact", "binom") and not symbols(node):
     largest = max(MAX_BITS if value(child) is None else value(child) for child in node.nodes)
     bits = 12 * largest if largest <= MAX_FACTORIAL else MAX_BITS + 1
@@ -378,21 +354,19 @@ def work(node: Node) -> int:
   if node.head in ("*", "/"):
     _, *sides = factors(node)
     numbers = [[f.args for f in side if f.head == "number"] for side in sides]
-    powers = [[f.args[0] if f.head == "^" and (value(f.args[1]) or _HALF).denominator == 1 else f for f in side]
-              for side in sides]  # fmt: skip
-    bases = [[abs(f.args[0].numerator) for f in side if f.head == "number"] for side in powers]
+    whole = [[f.args[0] if f.head == "^" and (value(f.args[1]) or _HALF).denominator == 1 else f
+              for f in side] for side in sides]  # fmt: skip
+    bases = [[abs(f.args[0].numerator) for f in side if f.head == "number"] for side in whole]
     in_decimals = numbers[1] and any(form for _, form in numbers[0] + numbers[1])
-    reduces = any(math.gcd(a, b) > 1 for a in bases[0] for b in bases[1])
-    left = sum(max(0, len(side) - 1) for side in numbers) + reduces + bool(in_decimals)
-    return left + sum(work(f) for side in sides for f in side)
+    left = bool(in_decimals) + any(math.gcd(a, b) > 1 for a in bases[0] for b in bases[1])
+    return left + sum(max(0, len(n) - 1) for n in numbers) + sum(work(f) for side in sides for f in side)
   left = sum(map(work, node.nodes))
   if node.head == "-":
     return left + (node.args[0].head == "-")
   if node.head == "+":
-    kinds = {repr([sorted(shape(f) for f in side if f.head != "number") for side in factors(term)[1:]])
+    kinds = {repr([sorted(repr(shape(f)) for f in side if f.head != "number") for side in factors(term)[1:]])
              for term in node.args}  # fmt: skip
-    return left + len(node.args) - len(kinds)
-  if node.head == "^" and node.args[0].head == "number" and value(node.args[1]) is not None:
-    is_root = value(node.args[1]).denominator != 1
-    return left + (value(node) is not None if is_root else node.args[0].args[0] != 10)
+    return left + len(node.args) - len(kinds) + sum(value(term) == 0 for term in node.args)
+  if node.head == "^" and node.args[0].head == "number" and (exponent := value(node.args[1])) is not None:
+    return left + (value(node) is not None if exponent.denominator != 1 else node.args[0].args[0] != 10)
   return left

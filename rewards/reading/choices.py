@@ -9,25 +9,26 @@ import functools
 import re
 
 from rewards.reading import doubt
+from rewards.reading.doubt import Refused
 from rewards.reading.dress import undress
 from rewards.reading.dress import wordy
 from rewards.reading.sentences import Kind
-from rewards.reading.sentences import Refused
+from rewards.reading.sentences import SENTENCE
 from rewards.reading.words import FUNCTION
-from rewards.reading.words import refuse_beside
 from rewards.reading.words import key
 from rewards.reading.words import prompt_words
+from rewards.reading.words import refuse_beside
 from rewards.reading.words import stem
 from rewards.reading.words import tokens
 
 _LONGEST_HEAD, _MOST_HEADS = 600, 16
 _HEAD_END = re.compile(
-    r"\s*(?:[;!?\n(\u2014|]|[,.:](?![0-9])|\s-\s|\s(?=(?:because|since|as|due|(?:(?:in|by|of) )?which|who|where)\b))"
+    r"\s*(?:[;!?\n(\u2014|]|[,.:](?![0-9])|\s-\s|\s(?=(?:because|since|as|due|(?:(?:in|by|of) )?which|who"
+    r"|where)\b))"
 )
 # From loose to strict: "cell" and "cells" differ by number alone, "TT" and "Tt" by case.
 _LEVELS = (tokens, functools.partial(tokens, singular=False), re.compile(r"[^\s.,;:!?()]+").findall)
 _BESIDE = frozenset("option choice letter label correct right best choose pick select one".split())
-_JOINED = re.compile(r"\s*(?:/|&|\+|>|and\b|plus\b|then\b)", re.IGNORECASE)
 _DISMISSAL = re.compile(
     r"\b(?:not|unlike|rather than|instead of)\s+([^.,;:\n()]{1,80}(?:\([^()]{1,9}\))?)"
     r"|(?:^|[.;\n:]|\bbecause|\bsince)\s*([^.;\n]{1,120}?)\s+(?:is|are)\s+(?:all\s+|both\s+)?"
@@ -39,11 +40,12 @@ _DISMISSAL = re.compile(
 def heads(text: str) -> list[str]:
   """The ways in which a verdict in words can end: with the text, or at a place where a reason can begin."""
   cuts = [match.start() for match in _HEAD_END.finditer(text, 0, _LONGEST_HEAD)][:_MOST_HEADS]
-  return [text[:cut] for cut in [*([len(text)] if len(text) <= _LONGEST_HEAD else []), *reversed(cuts)]]
+  found = [text[:cut] for cut in [*([len(text)] if len(text) <= _LONGEST_HEAD else []), *reversed(cuts)]]
+  return [head for head in found if head.count("(") == head.count(")")]
 
 
 class Choices:
-  """The choices of one question, ready to be found: labels without brackets, and the tokens of their texts."""
+  """The choices of one question, ready to be found: labels without brackets, tokens of their texts."""
 
   def __init__(self, pairs: tuple[tuple[str, str], ...]):
     self.labels = [re.sub(r"\W", "", label) or label for label, _ in pairs]
@@ -58,26 +60,34 @@ class Choices:
     names = "|".join(sorted(map(re.escape, self.labels), key=len, reverse=True))
     # At the start: in brackets, behind "option", or before what can close a label.
     self.label = re.compile(
-        rf"\s*(?:(?:option|choice|letter|answer)\s+[(\[]?({names})\b[)\]]?(?!\s+[a-z])|[(\[{{<]\s*({names})\s*[)\]}}>]"
-        rf"|({names})(?:\s*[)\]}}>]|\s*[.:](?![0-9])|(?=\s*(?:$|[,;!\n\u2014|](?![0-9])|-\s|\(\w{{2}}))))(?:\.(?![0-9]))?",
+        rf"\s*(?:(?:option|choice|letter|answer)\s+[(\[]?({names})\b[)\]]?(?!\s+[a-z])"
+        rf"|[(\[{{<]\s*({names})\s*[)\]}}>]|({names})(?:\s*[)\]}}>]|\s*[.:](?![0-9])|(?=\s*(?:$|[,;!\n\u2014"
+        rf"|](?![0-9])|-\s|\(\w{{2}}))))(?:\.(?![0-9]))?",
         re.IGNORECASE,
     )
     # In prose a label stands in its own case, in brackets, behind "option", or where no word goes on.
     self.mention = re.compile(
         rf"(?<![\w'])(?:[(\[]({names})[)\]]|(?i:option|choice|answer|label)s?\s+({names})\b"
-        rf"|({names})(?=\s*(?:[).,;:!?/&\n=>(]|$)|\s+(?:is|are|was|were|and|or|but|would|because|better)\b))"
+        rf"|({names})(?=\s*(?:[).,;:!?/&\n=>(]|$)|\s+(?:{names}|is|are|was|were|and|or|but|would|because"
+        rf"|better)\b))"
     )
+
+  def label_of(self, match: re.Match) -> str:
+    return self.by_label[next(filter(None, match.groups())).casefold()]
 
   def mentioned(self, text: str, names: dict) -> tuple[set[str], list[str]]:
     """The labels that a text mentions, by label or by the whole of a choice's text; and the words left."""
-    found = {self.by_label[next(filter(None, m.groups())).casefold()] for m in self.mention.finditer(text)}
+    found = set(map(self.label_of, self.mention.finditer(text)))
     joined = f" {' '.join(self.tokens(text))} "
     for label, own in sorted(names.items(), key=lambda item: -len(item[1])):
       phrase = f" {' '.join(own)} "
       if own and phrase in joined:
         found.add(label)
         joined = joined.replace(phrase, " ")
-    return found, [word for word in joined.split() if word.upper() not in found and word not in found]
+    left = joined.split()
+    for label in found & {word.upper() for word in left}:
+      left.remove(label.lower() if label.lower() in left else label)  # its label stands beside its text
+    return found, left
 
 
 @functools.lru_cache(maxsize=4096)
@@ -101,7 +111,7 @@ class ChoiceKind(Kind):
       raise Refused("hedged", "Doubt: the answer asks.")
     match = self.choices.label.match(body)
     if match:
-      return self.choices.by_label[next(filter(None, match.groups())).casefold()], body[match.end() :]
+      return self.choices.label_of(match), body[match.end() :]
     refused = None
     for head in heads(body):
       label = self._named(head)
@@ -121,15 +131,13 @@ class ChoiceKind(Kind):
   def _named(self, text: str) -> str | None:
     """The label whose text this is, and nothing else."""
     own = self.choices.tokens(text)
-    named = (label for texts in (self.choices.full, self.choices.short) for label, t in texts.items() if t == own)
-    return next(named, None) if own else None
+    texts = [*self.choices.full.items(), *self.choices.short.items()]
+    return next((label for label, tokens_ in texts if tokens_ == own), None) if own else None
 
   def bare(self, line: str) -> str | None:
     line = wordy(line).strip(" .,;:!")
     found = self.choices.label.fullmatch(line)
-    if found:
-      return self.choices.by_label[next(filter(None, found.groups())).casefold()]
-    return self._named(line)
+    return self.choices.label_of(found) if found else self._named(line)
 
   def check(self, verdict: str, reason: str) -> None:
     """Refuses a reason that withdraws the choice, or names another one and does not dismiss it."""
@@ -142,11 +150,7 @@ class ChoiceKind(Kind):
       dismissed, _ = self.choices.mentioned((match[1] or match[2]) + ".", self.choices.short)
       if dismissed and verdict not in dismissed:
         reason = reason[: match.start()] + " . " + reason[match.end() :]
-    word = doubt.behind(reason)
-    if word:
-      raise Refused("hedged", f"Doubt: {word!r} withdraws the choice.")
-    if _JOINED.match(reason):
-      raise Refused("several", "Choice: something is joined to it.")
+    doubt.refuse_behind(reason)
     others = self.choices.mentioned(reason, self.choices.short)[0] - {verdict}
     if others:
       raise Refused("several", f"Reason: it names another choice, {sorted(others)[0]}.")
@@ -156,6 +160,7 @@ class ChoiceKind(Kind):
 
 _REASON = re.compile(
     r"\s*(?:[,;:\u2014-]\s*)?(?:because|since|as|(?:(?:in|by|of) )?which|who|where|due to)\b"
+    r"(?!\s+(?:(?:it|they)\s+)?(?:is|are)\b)"
     r"|[\s,;\u2014]*(?:explanation|reason|why)\s*:"
     r"|(?:[.,:!;\u2014]|\s-|\s*\n)\s*(?P<it>it|they|this|these)\s+(?!(?:is|are|was|were|also)\b)[a-z]",
     re.IGNORECASE,
@@ -214,7 +219,8 @@ class ShortTextKind(Kind):
       left = joined.replace(own, " ", 1).split()
       is_offered = "or" in prompt_words(self.prompt) and any(word not in FUNCTION for word in left)
       is_once = joined.count(own) == 1 and len(left) + len(own.split()) == len(joined.split())
-      if is_once and not is_offered and key(head) not in key(self.prompt) and ("," not in head or "," in self.prompt):
+      is_list = "," in head and "," not in self.prompt or SENTENCE.search(head.rstrip(" .!"))
+      if is_once and not is_offered and not is_list and key(head) not in key(self.prompt):
         refuse_beside(left, self.prompt)
         return True
     return False
@@ -233,9 +239,7 @@ class ShortTextKind(Kind):
       reason = reason[aside.end() :]
     if not reason.strip(" .!)\n") or _NOT_THE_OTHER.fullmatch(reason):
       return
-    word = doubt.behind(reason)
-    if word:
-      raise Refused("hedged", f"Doubt: {word!r} withdraws the text.")
+    doubt.refuse_behind(reason)
     offers = _REASON.match(reason)
     if not offers or offers["it"] and "or" in known:  # "decreases. It increases."
       raise Refused("several", f"Reason: {reason.strip(' .,')[:60]!r} may be another candidate.")

@@ -6,49 +6,61 @@ words are on a list of what may stand there (words.harmful); this is what may no
 
 import re
 
+
+class Refused(Exception):
+  """An answer that states no single verdict; str() names the rule, `cause` is counted in metrics."""
+
+  def __init__(self, cause: str, reason: str):
+    super().__init__(reason)
+    self.cause = cause
+
+
 # Behind a verdict "not", "may" and "if" explain, unless they open the reason or speak of the answer.
 _OPENS = re.compile(
-    r"[\s,.;:!()\u2014-]*(?:and |well |even |yet )*(?:but|though|although|however|yet|except|unless|if|only|provided"
-    r"|providing|assuming|supposing|given that|as long as|when|whenever|in case|otherwise|or|and/or|nor|maybe"
-    r"|in (?:fairy|dreams?|fiction)|no,? wait|not[.!\s]*$)\b",
+    r"[\s,.;:!()\u2014-]*(?:and |well |even |yet )*(?:but|though|although|however|yet|except|unless|if|only"
+    r"|provided|providing|assuming|supposing|given that|as long as|when|whenever|in case|otherwise|or|and/or"
+    r"|nor|maybe|in (?:fairy|dreams?|fiction)|no,? wait|not[.!\s]*$)\b",
     re.IGNORECASE,
 )
 _WITHDRAWS = re.compile(
-    r"\b(?:as far as (?:I|we) know|to the best of (?:my|our)|hopefully|arguably|give or take|more or less|at best"
-    r"|maybe|perhaps|possibly|probably|presumably|supposedly|allegedly|apparently|(?:un)?likely|hypothetically"
-    r"|unsure|uncertain|unclear|unknown|depends|guess\w*|suspect|suppos\w+|assum(?:e|es|ing)|pretend|imagine"
-    r"|doubt(?:s|ful|ed)?|no (?:idea|clue)|so to speak|partly|partially|or so|or something|ish|either way"
-    r"|(?:one|a) possibility|one of (?:them|these|several)|in (?:theory|principle|some (?:sense|cases|ways))"
-    r"|hard to (?:say|tell|know|be)|(?:don't|do not) (?:\w+ )?(?:know|believe|trust)"
-    r"|(?:un|not |n't )(?:\w+ )?(?:sure|certain|clear)|(?:can(?:'t|not)?|could|who|nobody|(?:no|any) ?one)"
-    r" (?:\w+ )?(?:knows?|be (?:sure|certain)|say|tell)|\d+ ?% (?:sure|certain|yes|no|true|likely)"
-    r"|wrong|incorrect|false|untrue|mistaken|mistakes?|nonsense|bogus|rubbish|l(?:ie|ies|ied|ying)|jok(?:e|ing)"
-    r"|kidding|sarcas\w+|lol|opposite|contrary|actually|wait|oops|whoops|sorry|correction|instead|myth"
-    r"|alternative(?:ly)?|made (?:\w+ )?up|(?:ignore|disregard|forget|scratch|strike) (?:that|this|it)|never ?mind"
-    r"|second (?:thought|guess)s?|take (?:it|that|this) back|changed? my mind|in truth|another|anything|everything"
-    r"|different (?:answer|question|problem)|(?:also|equally) (?:possible|correct|right|valid|acceptable|known)"
-    r"|aka|a\.k\.a|known as well|my (?:bad|hunch)|a (?:trap|trick|bluff|fake|decoy|typo)"
-    r"|I (?:think|believe|reckon)|isn't (?:right|true|correct|it)"
-    r"|(?:it|this|that|answer|I|one|which) (?:could|might|may|would) (?:also |well )?(?:be|as well)"
-    r"|not (?:really|quite|exactly|right|true|correct|the (?:right |correct )?(?:answer|case)|it|so))\b|\?"
-    r"|(?:^|[.,;:!(\n])\s*(?:and/)?(?:or\b|nope\b|not[.!]*\s*$)|\bor not\b|\+[\s.!]*$",
+    r"\b(?:as far as (?:I|we) know|to the best of (?:my|our)|hopefully|arguably|give or take|more or less"
+    r"|at best|maybe|perhaps|possibly|probably|presumably|supposedly|allegedly|apparently|(?:un)?likely"
+    r"|hypothetically|unsure|uncertain|unclear|unknown|depends|guess\w*|suspect|suppos\w+|assum(?:e|es|ing)"
+    r"|pretend|imagine|doubt(?:s|ful|ed)?|no (?:idea|clue)|so to speak|partly|partially|or so|or something"
+    r"|ish|either way|(?:one|a) possibility|one of (?:them|these|several)|in (?:theory|principle"
+    r"|some (?:sense|cases|ways))|hard to (?:say|tell|know|be)|(?:don't|do not) (?:\w+ )?(?:know|believe"
+    r"|trust)|(?:un|not |n't )(?:\w+ )?(?:sure|certain|clear)|(?:can(?:'t|not)?|could|who|nobody|(?:no"
+    r"|any) ?one) (?:\w+ )?(?:knows?|be (?:sure|certain)|say|tell)|\d+ ?% (?:sure|certain|yes|no|true|likely)"
+    r"|wrong|incorrect|false|untrue|mistaken|mistakes?|nonsense|bogus|rubbish|l(?:ie|ies|ied|ying)|jok(?:e"
+    r"|ing)|kidding|sarcas\w+|lol|opposite|contrary|actually|wait|oops|whoops|sorry|correction|instead|myth"
+    r"|alternative(?:ly)?|made (?:\w+ )?up|(?:ignore|disregard|forget|scratch|strike|reverse) (?:that|this"
+    r"|it)|never ?mind|second (?:thought|guess)s?|take (?:it|that|this) back|changed? my mind|in truth"
+    r"|another|anything|everything|different (?:answer|question|problem)|(?:also|equally) (?:possible|correct"
+    r"|right|valid|acceptable|known)|aka|a\.k\.a|known as well|my (?:bad|hunch)|a (?:trap|trick|bluff|fake"
+    r"|decoy|typo)|(?:I|we|you|they|people|some|many) (?:\w+ )?(?:think|believe|say|reckon|claim)"
+    r"|isn't (?:right|true|correct|it)|(?:it|this|that|answer|I|one|which) (?:could|might|may|would) (?:also "
+    r"|well )?(?:be|as well)|not (?:really|quite|exactly|right|true|correct|the (?:right |correct )?(?:answer"
+    r"|case)|it|so))\b|\?|(?:^|[.,;:!(\n])\s*(?:and/)?(?:or\b|nope\b|not?[.!)]*\s*$)|\bor not\b|\+[\s.!]*$",
     re.IGNORECASE,
 )
 _HARMLESS = re.compile(
-    r"\bno(?:t a)? (?:\w+ )?doubt(?: about (?:it|that))?|\bno reason to doubt\b|\bwithout (?:a )?doubt\b", re.IGNORECASE
+    r"\bno(?:t a)? (?:\w+ )?doubt(?: about (?:it|that))?|\bno reason to doubt\b|\bwithout (?:a )?doubt\b",
+    re.IGNORECASE,
 )
 _BEFORE = re.compile(
-    r"\?|\b(?:not|never|no|nor|none|nobody|neither|cannot|either|(?-i:may)|might|could|if|unless|whether|except|but"
-    r"|other than|rather|hardly|about|around|roughly|approximately|nearly|almost|(?:close|next) to|at (?:least|most)|(?:I|we|you|they|people|some|many) (?:\w+ )?(?:think|believe|say|reckon|claim))\b|n't\b"
+    r"\?|\b(?:not|never|no|nor|none|nobody|neither|cannot|either|(?-i:may)|might|could|if|unless|whether"
+    r"|except|but|other than|rather|hardly|about|around|roughly|approximately|nearly|almost|(?:close|next) to"
+    r"|at (?:least|most)|(?:I|we|you|they|people|some|many) (?:\w+ )?(?:think|believe|say|reckon|claim))\b"
+    r"|n't\b"
     rf"|{_WITHDRAWS.pattern}",
     re.IGNORECASE,
 )
 _COURTESY = re.compile(
-    r"(?:^|(?<=[.!?\n;*)}$\]\w]))\s*(?:and )?(?:(?:please )?(?:(?:let me know|feel free|(?:don't|do not) hesitate)\b)"
-    r"|(?:happy|glad) to help|(?:I )?hope (?:this|that|it)(?: is| was)? (?:help\w*|correct|clear|useful)"
-    r"|(?:you are|you're) welcome|(?:is there )?anything else|thank(?:s| you)\b|good luck\b|cheers\b"
-    r"|if you (?:have|need|would|'d|want)\b[^.!\n]{0,60}(?:let me know|ask|help|question)"
-    r"|have a (?:great|nice|good|wonderful)\b)[^.!?\n]{0,120}(?:[.!?]+|$)\s*",
+    r"(?:^|(?<=[.!?\n;*)}$\]\w]))\s*(?:and )?(?:(?:please )?(?:(?:let me know|feel free|(?:don't"
+    r"|do not) hesitate)\b)|(?:happy|glad) to help|(?:I )?hope (?:this|that|it)(?: is| was)? (?:help\w*"
+    r"|correct|clear|useful)|(?:you are|you're) welcome|(?:is there )?anything else|thank(?:s| you)\b"
+    r"|good luck\b|cheers\b|if you (?:have|need|would|'d|want)\b[^.!\n]{0,60}(?:let me know|ask|help"
+    r"|question)|have a (?:great|nice|good|wonderful)\b)[^.!?\n]{0,120}(?:[.!?]+|$)\s*",
     re.IGNORECASE,
 )
 
@@ -61,14 +73,16 @@ def without_courtesy(text: str) -> str:
   return text
 
 
-def before(clause: str) -> str:
-  """Returns the words of a clause that put a verdict behind it in doubt, or ""."""
+def refuse_before(clause: str) -> None:
+  """Refuses a clause that puts the verdict behind it in doubt."""
   found = _BEFORE.search(clause)
-  return found[0].strip() if found else ""
+  if found:
+    raise Refused("hedged", f"Doubt: {found[0].strip()!r} stands before the verdict.")
 
 
-def behind(reason: str) -> str:
-  """Returns the words of what follows a verdict that withdraw it, or ""."""
+def refuse_behind(reason: str) -> None:
+  """Refuses what follows a verdict where it withdraws it."""
   reason = _HARMLESS.sub(" ", reason)
   found = _OPENS.match(reason) or _WITHDRAWS.search(reason)
-  return found[0].strip(" ,.;:\n()") if found else ""
+  if found:
+    raise Refused("hedged", f"Doubt: {found[0].strip(' ,.;:()')!r} withdraws the verdict.")

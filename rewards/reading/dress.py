@@ -30,43 +30,45 @@ _CHARACTERS = str.maketrans(
 _PICTURE = re.compile(
     "[✓✔✅☑⭐✨\U0001f300-\U0001f4ff\U0001f525\U0001f600-\U0001f6ff\U0001f900-\U0001faff\ufe0f]"
 )
-_MARKUP = [
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        (r"(?i)<br ?/?>|</(?:p|div|li|h[1-6])>", "\n"),
-        (r"(?i)</?(?:b|strong|i|em|u|p|span|div|code|sub|sup|ul|ol|li|h[1-6])>", " "),
-        (r"(?m)^\s*(?:#{1,3}(?!#)|>|[-*•](?=\s+(?:[^\s\d-]|\d{1,2}[).]\s)))\s+", ""),
-        (r"(?<![\w*)])(\*\*|__)(?=\S)((?:[^*\n]|\*(?!\*))+?)(?<=\S)\1(?![\w*(])", r"\2"),
-        (r"(?<![\w*)])\*(?=[^\s*])([^*\n]+)(?<=\S)\*(?![\w*(])", r"\1"),
-        (r"(?<![\w)}])_(?=[^\W_])([^_\n]+)(?<=[^\W_])_(?!\w)", r"\1"),
-        (r"~~|`+|\"", " "),
-        (r"(?<!\S)~\s*(?=\S)", "about "),
-        (r"\*\*", "^"),
-        (r"\\\\(?=(?:d?frac|sqrt|boxed|pi|left|right|text|cup|infty|pm)\b)", r"\\"),  # escaped twice
-        (r"(?<!\\)\\!\s*", ""),
-        (r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|limits)(?![a-zA-Z])\.?", ""),
-        (r"(?<!\\)\\[,;:> ]|(?<=\w)~(?=\\?\w)|\\q?quad(?![a-zA-Z])", " "),
-        (r"\{,\}", ","),
-        (r"\\[dtc]frac", r"\\frac"),
-        (r"\\%", "%"),
-        (r"\\textdollar|\\\$", "$"),
-        (r"[^\S\n]+(?=[.,;:!?](?:\s|$))", ""),
-        (r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![a-zA-Z]))|\\degree(?![a-zA-Z])", "°"),
-    )
-]
-TEXT = re.compile(
-    r"\\(?:text(?:bf|it|rm|normal|sf|tt)?|mbox|hbox|emph|math(?:rm|bf|it|sf)|bf|operatorname)\s*\{([^{}]*)\}"
+
+
+def compiled(*rules: tuple[str, str]) -> list[tuple[re.Pattern, str]]:
+  """Returns (pattern, replacement) pairs for `respelled`."""
+  return [(re.compile(pattern), replacement) for pattern, replacement in rules]
+
+
+def respelled(text: str, rules: list[tuple[re.Pattern, str]]) -> str:
+  """Returns a text after each rule in turn."""
+  for pattern, replacement in rules:
+    text = pattern.sub(replacement, text)
+  return text
+
+
+_MARKUP = compiled(
+    (r"(?i)<br ?/?>|</(?:p|div|li|h[1-6])>", "\n"),
+    (r"(?i)</?(?:b|strong|i|em|u|p|span|div|code|sub|sup|ul|ol|li|h[1-6])>", " "),
+    (r"(?m)^\s*(?:#{1,3}(?!#)|>|[-*•](?=\s+(?:[^\s\d-]|\d{1,2}[).]\s)))\s+", ""),
+    (r"(?<![\w*)])(\*\*|__)(?=\S)((?:[^*\n]|\*(?!\*))+?)(?<=\S)\1(?![\w*(])", r"\2"),
+    (r"(?<![\w*)])\*(?=[^\s*])([^*\n]+)(?<=\S)\*(?![\w*(])", r"\1"),
+    (r"(?<![\w)}])_(?=[^\W_])([^_\n]+)(?<=[^\W_])_(?!\w)", r"\1"),
+    (r"~~|`+|\"", " "),
+    (r"(?<!\S)~\s*(?=\S)", "about "),
+    (r"\*\*", "^"),
+    (r"\\\\(?=(?:d?frac|sqrt|boxed|pi|left|right|text|cup|infty|pm)\b)", r"\\"),  # escaped twice
+    (r"(?<!\\)\\!\s*", ""),
+    (r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|limits)(?![a-zA-Z])\.?", ""),
+    (r"(?<!\\)\\[,;:> ]|(?<=\w)~(?=\\?\w)|\\q?quad(?![a-zA-Z])", " "),
+    (r"\{,\}", ","), (r"\\[dtc]frac", r"\\frac"), (r"\\%", "%"), (r"\\textdollar|\\\$", "$"),
+    (r"[^\S\n]+(?=[.,;:!?](?:\s|$))", ""),
+    (r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![a-zA-Z]))|\\degree(?![a-zA-Z])", "°"),
+)  # fmt: skip
+_WORDY = compiled(
+    (r"([_^])\{([^{}]*)\}", r"\1\2"),
+    (r"\\(?:boxed|fbox|text\w*|math\w+|ce|mbox|emph)\s*\{([^{}]*)\}", r"\1"),
+    (r"\\(?:long)?rightarrow|\\to\b|-+>", "→"),
+    (r"\\[()\[\]]|\$", " "),
+    (r"(?<!\w)'|'(?!\w)|[_^]", ""),
 )
-_WORDY = [
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        (r"([_^])\{([^{}]*)\}", r"\1\2"),
-        (r"\\(?:boxed|fbox|text\w*|math\w+|ce|mbox|emph)\s*\{([^{}]*)\}", r"\1"),
-        (r"\\(?:long)?rightarrow|\\to\b|-+>", "→"),
-        (r"\\[()\[\]]|\$", " "),
-        (r"(?<!\w)'|'(?!\w)|[_^]", ""),
-    )
-]
 _PLAIN = re.compile(r"[\w .,;:!?'()/-]*\Z", re.ASCII)
 
 
@@ -80,15 +82,11 @@ def undress(text: str) -> str:
     return text.strip()
   text = text.rpartition("</think>")[2].translate(_CHARACTERS)
   text = _SUPERSCRIPT.sub(lambda m: "^{" + "".join(map(_SUPERSCRIPTS.get, m[0])) + "}", text)
-  text = _PICTURE.sub(" ", unicodedata.normalize("NFKC", text))
-  for pattern, replacement in _MARKUP:
-    text = pattern.sub(replacement, text)
-  return text.strip()
+  return respelled(_PICTURE.sub(" ", unicodedata.normalize("NFKC", text)), _MARKUP).strip()
 
 
 def wordy(text: str) -> str:
   r"""Returns an undressed text as words: `\boxed{\text{CO}_{2}}` is `CO2`."""
   for _ in range(3 if "{" in text else 1):  # as deep as honest answers nest: \boxed{\text{CO_{2}}}
-    for pattern, replacement in _WORDY:
-      text = pattern.sub(replacement, text)
+    text = respelled(text, _WORDY)
   return text.strip()

@@ -6,9 +6,11 @@ arithmetic with bounded error refutes, simplification proves, and what is not pr
 runs where it can be killed.
 """
 
+import functools
 import re
 
 from rewards.reading import doubt
+from rewards.reading import words
 from rewards.reading.algebra import FLIPPED
 from rewards.reading.algebra import Node
 from rewards.reading.algebra import parse
@@ -17,25 +19,31 @@ from rewards.reading.algebra import size
 from rewards.reading.algebra import symbols
 from rewards.reading.algebra import value
 from rewards.reading.algebra import work
+from rewards.reading.doubt import Refused
 from rewards.reading.dress import undress
 from rewards.reading.sentences import Kind
-from rewards.reading.sentences import Refused
-from rewards.reading.words import refuse_beside
-from rewards.reading.words import UNITS
 
 _DISPLAY = re.compile(r"\$\$(.+?)\$\$|(?<!\\)\\\[(.+?)\\\]|(?<!\\)\\\((.+?)\\\)", re.DOTALL)
 _SEGMENT = re.compile(r"\$([^$]+)\$")
-_VERDICT = re.compile(r"([^$]*)(\$[^$]+\$(?:[\s,;]*(?:\b(?:and|or)\b)?[\s,;]*\$[^$]+\$)*)(.*)", re.DOTALL)
+_VERDICT = re.compile(
+    r"([^$]*)(\$[^$]+\$(?:[\s,;]*(?:\b(?:and|or)\b)?[\s,;]*\$[^$]+\$)*)(.*)", re.DOTALL
+)
 _NAME = re.compile(r"\s*\\?[A-Za-z]+\s*|[^$]*\\in\s*\\math[^$]*")
 _PREAMBLE = re.compile(r"[^=<>\\:]{0,200}?\b[A-Za-z']{2,}\s*(?:\b(?:is|are|equals)\b\s*:?|:)\s*(?=\S)")
 _END = re.compile(r"\n|[.;](?=\s+[A-Z]|\s*\n)|,?\s(?:because|since|where|which)\b")
-_MAY_SAY = re.compile(r"(?i)(?<![A-Za-z])(?:or|and)(?![A-Za-z])|\bno (?:real )?solutions?\b|\\ne\b")
-_NAMES = frozenset("sqrt theta infty inf infinity sin cos tan log exp real numbers reals empty set arcsin arccos arctan".split())
+_INSIDE = re.compile(
+    r"(?i)\\(?:begin|end)\s*\{\w+\}|\\(?!approx)[a-z]+|\bor\b|\band\b|\bno (?:real )?solutions?"
+    r"|all real(?: number)?s|empty set|\b(?:sqrt|theta|inf(?:ty|inity)?|(?:arc)?(?:sin|cos|tan)|log|exp)"
+)
 # A condition that only names a variable's domain: ", k \in \mathbb{Z}", "where n is the number of sides".
 _DOMAIN = re.compile(
-    r"(?:[\s,;(]|\bwhere\b|\bfor\b(?: (?:all|any|every|each))?|\bwith\b|\bintegers?\b|\$)+"
+    r"(?:[\s,;(]|\bwhere\b|\bfor\b(?: (?:all|any|every|each))?|\bwith\b|\bintegers?\b|\$){1,8}"
     r"[a-zA-Z](?:\s*,\s*[a-zA-Z])*\s*(?:\\in\s*\\math\w+\s*\{?\s*[ZNRQC]\s*\}?\s*(?:\^\s*\{?\+\}?)?"
     r"|(?:is|are|be)\s+an?y?\s+(?:positive |real )?(?:integers?|numbers?))[\s$).]*$"
+)
+_BEHIND = re.compile(r"(?:(?!\b(?:where|because|since|which|for)\b)[A-Za-z'\s])*")
+_SILENT = re.compile(
+    r"\\pmod\s*(?:\{\w+\}|\d)|\\(?:text|mathrm)\s*\{([^{}]*)\}|\$\s*\\?[A-Za-z]\s*\$"
 )
 _MEANING = re.compile(r",?\s*\b(?:where|for (?:all|any|every|each))\b[^.\d=<>\\]*$")
 
@@ -58,46 +66,38 @@ class FormulaKind(Kind):
       end = _END.search(body := body.replace("$", " "))
       first, reason = (body[: end.start()], body[end.start() :]) if end else (body, "")
       preamble = _PREAMBLE.match(first)
-      words = preamble[0] if preamble else ""
-      body = f"{words}${first[len(words) :]}${reason}"
+      start = preamble.end() if preamble else 0
+      body = f"{first[:start]}${first[start:]}${reason}"
     elif not all(_NAME.fullmatch(segment) for segment in _SEGMENT.findall(body)):
       body = _SEGMENT.sub(lambda m: " n " if _NAME.fullmatch(m[1]) else m[0], body)
     found = _VERDICT.match(body)
     if not found or not re.search(r"\w|\\", found[2]):
       return None
     before, formulas, after = found.groups()
-    if not re.search(r"[^\W\d_]{2}", before) and re.match(r"\s*[A-Za-z(]", before.removeprefix(" n ")):
+    words.refuse_beside(re.findall("[A-Za-z']{2,}|[?~]", before), self.prompt)
+    if re.search(r"[(\[+*/^=<>-]\s*$", before):
       raise Refused("unreadable", "Formula: something stands before it.")
-    return self._undoubted(before, _SEGMENT.findall(formulas)), after
+    return self._undoubted(_SEGMENT.findall(formulas)), after
 
-  def _undoubted(self, before: str, formulas: list[str]) -> str:
-    """The formulas as one, beside harmless words alone; `exact \\approx decimal` is the exact one."""
-    text, approximately, decimal = ", ".join(dict.fromkeys(map(bare, formulas))).partition(r"\approx")
-    inside = re.findall(r"(?<![\\A-Za-z])[A-Za-z]{3,}", re.sub(r"\\(?:begin|end)\s*\{\w+\}", "", _MAY_SAY.sub(" ", text)))
-    refuse_beside(re.findall("[A-Za-z']{2,}", before), self.prompt)
-    refuse_beside(inside, self.prompt, UNITS | _NAMES)
-    if re.search("[?~]", before + text):
-      raise Refused("hedged", "Doubt: it asks, or approximates.")
-    if approximately and not re.fullmatch(r"\s*-?[\d.,]+\s*", decimal) or re.match(r"\s*\\approx", text):
-      raise Refused("hedged", "Doubt: an approximation.")
-    return text.strip()
+  def _undoubted(self, formulas: list[str]) -> str:
+    """The formulas as one, with no words but units inside."""
+    text = ", ".join(dict.fromkeys(map(bare, formulas)))
+    inside = re.findall(r"[A-Za-z]{3,}|[?~]|\\approx", _INSIDE.sub(" ", text))
+    words.refuse_beside(inside, self.prompt, words.UNITS)
+    return text
 
   def box(self, contents: list[str], tail: str) -> tuple[str, str]:
-    return self._undoubted("", contents), tail
+    return self._undoubted(contents), tail
 
   def bare(self, line: str) -> str | None:
     whole = _SEGMENT.fullmatch(line.strip())
     return bare(whole[1]) if whole and not re.search(r"[=<>]|(?<!\\)[A-Za-z]{2}", whole[1]) else None
 
-  def same(self, first: str, second: str) -> bool:
-    return same_text(first, second)
-
   def check(self, verdict: str, reason: str) -> None:
     """Refuses a reason that withdraws the formula, restricts it, or names another value."""
-    word = doubt.behind(reason) or doubt.before(reason[:20].split(".")[0] if reason[:1] == " " else "")
-    if word:
-      raise Refused("hedged", f"Doubt: {word!r} withdraws the formula.")
-    reason = re.sub(r"\\pmod\s*(?:\{\w+\}|\d)|\\(?:text|mathrm)\s*\{([^{}]*)\}|\$\s*\\?[A-Za-z]\s*\$", r" \1", reason)
+    doubt.refuse_behind(reason)
+    words.refuse_beside(re.findall("[A-Za-z']{2,}", _BEHIND.match(reason)[0]), self.prompt, words.UNITS)
+    reason = _SILENT.sub(r" \1", reason)
     rest = "" if _DOMAIN.match(reason) else _MEANING.sub("", reason.rstrip(" ."))
     if re.search(r"[\d=<>]|\$\s*\w|\\[a-zA-Z]+", rest.replace(verdict, " ")):
       raise Refused("several", f"Reason: {reason.strip()[:60]!r} restricts it or names another value.")
@@ -106,13 +106,16 @@ class FormulaKind(Kind):
 # ---- Comparison ----------------------------------------------------------------------------------
 
 _VERB = re.compile(r"\b(?:simpl(?:if|est)|rationali[sz]|expand|factor)\w*", re.IGNORECASE)
-_ASKED = re.compile(r"\$\$?([^$]+)\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(\S*[-+*/^=√\\]\S*(?:\s*[-+=]\s*\S+)*)", re.DOTALL)
+_ASKED = re.compile(
+    r"\$\$?([^$]+)\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(\S*[-+*/^=√\\]\S*(?:\s*[-+=]\s*\S+)*)", re.DOTALL
+)
 
 
 def same_text(answer: str, reference: str) -> bool:
   """Whether two formulas are spelled alike, white space and full stops aside."""
-  spelled = (re.sub(r"(?<=[_^])\{(\w)\}", r"\1", re.sub(r"[\s$]+", "", t.rstrip(". "))) for t in (answer, reference))
-  return len(set(spelled)) == 1 and bool(answer.strip(". "))
+  bare_ = (re.sub(r"[\s$]+", "", text.rstrip(". ")) for text in (answer, reference))
+  first, second = (re.sub(r"(?<=[_^])\{(\w)\}", r"\1", text) for text in bare_)
+  return first == second != ""
 
 
 def equal(answer: str, reference: str, prompt: str) -> bool:
@@ -124,20 +127,19 @@ def equal(answer: str, reference: str, prompt: str) -> bool:
   if same_text(answer, reference):
     return True
   trees = parse(answer), parse(reference)
-  done, wanted = (list(_nodes(tree)) for tree in trees)
-  left = {n.args[0] for n in done if n.head == "call"} - {n.args[0] for n in wanted if n.head == "call"}
-  if left:
-    raise Refused("unevaluated", f"Formula: {left.pop()!r} is left to compute.")
+  used, known = ({node.args[0] for node in _nodes(tree) if node.head == "call"} for tree in trees)
+  if used - known:
+    raise Refused("unevaluated", f"Formula: {min(used - known)!r} is left to compute.")
   if not _Comparison(prompt).same(*trees):
     return False
   done, wanted = (sorted(_leaves(tree), key=lambda leaf: repr(shape(leaf))) for tree in trees)
   if sum(map(work, done)) > sum(map(work, wanted)):
     raise Refused("unevaluated", "Formula: it leaves arithmetic to do.")
   verb = _VERB.search(prompt)
-  if verb and [shape(leaf) for leaf in done] != [shape(leaf) for leaf in wanted]:
-    raise Refused("unevaluated", f"Formula: the prompt says {verb[0]!r}, and the reference has another form.")
-  asked = [next(filter(None, m.groups())) for m in _ASKED.finditer(undress(prompt[:20_000]))]
-  if any(same_text(side, bare(a)) for side in {answer, answer.rpartition("=")[2]} for a in asked):
+  if verb and list(map(shape, done)) != list(map(shape, wanted)):
+    raise Refused("unevaluated", f"Formula: the prompt says {verb[0]!r}; this is another form.")
+  asked = [bare(next(filter(None, m.groups()))) for m in _ASKED.finditer(undress(prompt[:20_000]))]
+  if any(same_text(side, a) for side in (answer, answer.rpartition("=")[2]) for a in asked):
     raise Refused("unevaluated", "Formula: it hands back what the prompt says.")
   return True
 
@@ -150,11 +152,10 @@ def _nodes(tree: Node):
 
 def _leaves(tree: Node):
   """The expressions of a structure; of an equation, what it arrives at."""
-  if tree.head == "group" or tree.head == "=":
-    for child in tree.nodes[-1:] if tree.head == "=" else tree.nodes:
-      yield from _leaves(child)
-  else:
+  if tree.head not in ("group", "="):
     yield tree
+  for child in {"group": tree.nodes, "=": tree.nodes[-1:]}.get(tree.head, ()):
+    yield from _leaves(child)
 
 
 def _name(equation: Node) -> str | None:
@@ -162,7 +163,8 @@ def _name(equation: Node) -> str | None:
   first = equation.args[0]
   if not symbols(first):
     return ""
-  return repr(shape(first)) if {n.head for n in _nodes(first)} <= {"symbol", "*", "group", "call"} else None
+  is_name = {node.head for node in _nodes(first)} <= {"symbol", "*", "group", "call"}
+  return repr(shape(first)) if is_name else None
 
 
 _POSITIVE = re.compile(
@@ -172,7 +174,7 @@ _POSITIVE = re.compile(
 
 
 class _Comparison:
-  """Compares trees; what the prompt calls positive is positive, and what stands alone under a root or a log."""
+  """Compares trees; what the prompt calls positive is, and so is what stands alone under a root or a log."""
 
   def __init__(self, prompt: str):
     found = " ".join(m[1] or m[2] for m in _POSITIVE.finditer(prompt[:20_000]))
@@ -180,7 +182,8 @@ class _Comparison:
 
   def same(self, answer: Node, reference: Node) -> bool:
     """Whether two trees state the same; `answer` may name what it is, or not."""
-    if answer.head == reference.head == "=":
+    heads = answer.head, reference.head
+    if heads == ("=", "="):
       names = _name(answer), _name(reference)
       if None in names:
         return len(answer.args) == len(reference.args) == 2 and self._ratio(answer, reference) is not None
@@ -188,18 +191,18 @@ class _Comparison:
     if reference.head == "=":
       return _name(reference) is not None and self.same(answer, reference.args[-1])
     if answer.head == "=":
-      sides = answer.args[1:] if _name(answer) else answer.args
-      checked = [side for side in sides if side is sides[-1] or not _name(answer) or not symbols(side)]
-      return all(self.same(side, reference) for side in checked)
-    if answer.head in FLIPPED or reference.head in FLIPPED:
-      sign = self._ratio(answer, reference) if answer.head in FLIPPED and reference.head in FLIPPED else None
-      return sign is not None and answer.head == (FLIPPED[reference.head] if sign < 0 else reference.head)
-    if "group" not in (answer.head, reference.head):
+      named = bool(_name(answer))
+      sides = [side for side in answer.args[named:-1] if not named or not symbols(side)]
+      return all(self.same(side, reference) for side in (*sides, answer.args[-1]))
+    if set(heads) & set(FLIPPED):
+      sign = self._ratio(answer, reference) if set(heads) <= set(FLIPPED) else None
+      return bool(sign) and answer.head == (FLIPPED[reference.head] if sign < 0 else reference.head)
+    if "group" not in heads:
       return self._same_leaf(answer, reference)
-    if answer.head != reference.head or answer.args[0] != reference.args[0] or len(answer.args) != len(reference.args):
+    if heads[0] != heads[1] or answer.args[0] != reference.args[0] or len(answer.args) != len(reference.args):
       return False
-    names = {_name(r) for r in reference.nodes if r.head == "="} - {None, ""}
-    by_name = len(names) == len(reference.nodes) and not any(a.head == "=" for a in answer.nodes)
+    named = all(r.head == "=" and _name(r) for r in reference.nodes) and len(set(map(_name, reference.nodes)))
+    by_name = named == len(reference.nodes) and all(a.head != "=" for a in answer.nodes)
     if answer.args[0] != "{}" or by_name:
       return all(map(self.same, answer.nodes, reference.nodes))
     rest = list(reference.nodes)
@@ -218,73 +221,75 @@ class _Comparison:
       return False
 
   def _same_leaf(self, answer: Node, reference: Node) -> bool:
-    if shape(answer) == shape(reference):
-      return True
     values = value(answer), value(reference)
-    if None not in values:
+    if shape(answer) == shape(reference) or None not in values:
       return values[0] == values[1]
-    roots = {n.args[-2].args[0] for n in _nodes(reference) if n.head == "^" and n.args[0].head == "symbol"
-             and value(n.args[1]) is not None and value(n.args[1]).denominator != 1}  # fmt: skip
-    logs = {n.args[1].args[0] for n in _nodes(reference) if n.args[0] == "log" and n.args[1].head == "symbol"}
-    return _proved(*(self._sympy(side, roots | logs) for side in (answer, reference)))
+    alone = {  # under a root or a logarithm
+        child.args[0] for node in _nodes(reference) for child in node.nodes[:1] if child.head == "symbol"
+        and (node.args[0] == "log" or node.head == "^" and (value(node.args[1]) or 1).denominator > 1)
+    }  # fmt: skip
+    return _proved(*(self._sympy(side, alone) for side in (answer, reference)))
 
   def _ratio(self, first: Node, second: Node) -> int | None:
     """1 or -1 when left - right of one relation is the other's times a positive or negative number."""
-    a, b, c, d = (self._sympy(side) for side in first.args + second.args)
-    return _library(_sign_of_ratio, a - b, c - d)
+    a, b, c, d = map(self._sympy, first.args + second.args)
+    return _sign_of_ratio(a - b, c - d)
 
   def _sympy(self, tree: Node, positive=frozenset()):
     size(tree)
-    return _library(_expression, tree, self.positive | positive)
+    return _expression(tree, self.positive | positive)
 
 
-def _library(function, *arguments):
-  """Calls a function in which only sympy runs.
+def _library(function):
+  """For functions in which only sympy runs: it raises whatever an expression makes it stumble over.
 
-  It raises whatever an expression makes it stumble over, from TypeError to RecursionError. That is the
-  expression's doing and no bug of ours: it is refused and counted, with what it said.
+  That is the expression's doing, from TypeError to RecursionError, and no bug of ours: refused and counted.
   """
-  try:
-    return function(*arguments)
-  except Refused:
-    raise
-  except Exception as error:
-    said = f"{type(error).__name__}: {str(error)[:80]}"
-    raise Refused("sympy_error", f"Formula: it cannot be computed: {said}") from error
+
+  @functools.wraps(function)
+  def refusing(*arguments):
+    try:
+      return function(*arguments)
+    except Refused:
+      raise
+    except Exception as error:
+      said = f"{type(error).__name__}: {str(error)[:80]}"
+      raise Refused("sympy_error", f"Formula: it cannot be computed: {said}") from error
+
+  return refusing
 
 
+_SYMPY = dict(arcsin="asin", arccos="acos", arctan="atan", fact="factorial", binom="binomial", abs="Abs")
+
+
+@_library
 def _expression(tree: Node, positive: frozenset[str]):
-  """A sympy expression of a tree whose size has been checked; symbols are real, or positive where named so."""
+  """A sympy expression of a tree whose size has been checked; symbols are real, some are positive."""
   import sympy
 
+  name = tree.args[0]
   if tree.head == "number":
-    return sympy.Rational(tree.args[0].numerator, tree.args[0].denominator)
+    return sympy.Rational(name.numerator, name.denominator)
   if tree.head == "symbol":
     known = {"e": sympy.E, "i": sympy.I, r"\pi": sympy.pi, r"\infty": sympy.oo}
-    name = tree.args[0]
     return known.get(name) or sympy.Symbol(name, **{"positive" if name in positive else "real": True})
   parts = [_expression(child, positive) for child in tree.nodes]
   if tree.head == "call":
-    name = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "fact": "factorial", "binom": "binomial", "abs": "Abs"}.get(tree.args[0], tree.args[0])
-    base = [sympy.Integer(name[4:])] if name.startswith("log_") else []
-    return getattr(sympy, name.partition("_")[0])(*parts, *base)
-  operations = {"+": lambda *a: sympy.Add(*a), "*": lambda a, b: a * b, "/": lambda a, b: a / b,
-                "^": lambda a, b: a**b, "-": lambda a: -a}  # fmt: skip
-  return operations[tree.head](*parts)
+    name, _, base = name.partition("_")
+    return getattr(sympy, _SYMPY.get(name, name))(*parts, *([sympy.Integer(base)] if base else []))
+  if tree.head in ("+", "-"):
+    return sympy.Add(*parts) if tree.head == "+" else -parts[0]
+  first, second = parts
+  return first * second if tree.head == "*" else first / second if tree.head == "/" else first**second
 
 
+@_library
 def _proved(first, second) -> bool:
   """Refutes with arithmetic whose error is bounded (evalf), or proves by simplification."""
-  return _library(_decide, first, second)
-
-
-def _decide(first, second) -> bool:
   import sympy
 
-  if first == second:
-    return True
-  if first.is_Rational and second.is_Rational or first.free_symbols != second.free_symbols:
-    return False
+  if first == second or first.free_symbols != second.free_symbols:
+    return first == second
   unknowns = sorted(first.free_symbols, key=str)
   for shift in (17, 40):
     point = {s: sympy.Rational(shift + 12 * i, 29) for i, s in enumerate(unknowns)}
@@ -298,6 +303,7 @@ def _decide(first, second) -> bool:
   raise Refused("unproved", "Formula: it is not proved equal.")
 
 
+@_library
 def _sign_of_ratio(first, second) -> int | None:
   import sympy
 

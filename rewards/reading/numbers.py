@@ -4,17 +4,16 @@ One real input: `Tom has 5 * 12 = 60 apples.` states 60; `12 * 5` states nothing
 compute is refused. Standard library alone. Not here: surds and variables (formula.py).
 """
 
-import dataclasses
 from fractions import Fraction
 import re
 import typing
 
+from rewards.reading import algebra
 from rewards.reading import doubt
-from rewards.reading.algebra import parse
-from rewards.reading.algebra import value as value_of
-from rewards.reading.algebra import work
+from rewards.reading.dress import compiled
+from rewards.reading.doubt import Refused
+from rewards.reading.dress import respelled
 from rewards.reading.sentences import Kind
-from rewards.reading.sentences import Refused
 from rewards.reading.words import digits
 from rewards.reading.words import refuse_beside
 from rewards.reading.words import SCALES
@@ -22,97 +21,78 @@ from rewards.reading.words import UNITS
 
 MAX_STATEMENT_CHARACTERS = 2_000
 
-_PARTS = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "eighth": 8, "tenth": 10}
-_SPELLING = [
-    (re.compile(pattern, re.IGNORECASE), replacement)
-    for pattern, replacement in (
-        (r"\\(?:text\w*|mbox|math(?:rm|bf|it|sf)|bf)\s*\{([^{}]*)\}", r" \1 "),
-        (r"\\[()\[\]]|(?:\b(?:US|CA?|A))?[$€£¥]|\b(?:USD|EUR|GBP)\b", ""),
-        (rf"\b(?:(an?|1)[ -]({'|'.join(_PARTS)})|(half))\b(?! of)", lambda m: f"1/{_PARTS[(m[2] or m[3]).lower()]}"),
-        (r"(?<![\d.,])(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})+,\d{3}|[1-9]\d{0,2}(?: \d{3})+)(?![\d,])(?! \d)",
-         lambda m: re.sub("[, ]", "", m[0])),
-        (rf"(?<![\d.])(\d+(?:\.\d+)?)\s*({'|'.join(SCALES)})\b", lambda m: f"{m[1]}e{len(str(SCALES[m[2].lower()])) - 1}"),
-        (r"\\pmod\s*\{?\d+\}?|\(\\?mod\s*\{?\d+\}?\)", " "),  # a residue is a unit phrase
-        (r"\\(?:times|cdot)(?![a-zA-Z])|(?<=[\d)])\s*x\s*(?=\(?\d)|(?<=\d) times (?=\d)", "*"),
-        (r"\\div(?![a-zA-Z])|(?<=\d) divided by (?=\d)", "/"),
-        (r"(?<=\d) plus (?=\d)", "+"),
-        (r"\b(?:minus|negative) (?=\d)", "-"),
-        (r"(?<=\d)\s*percent\b", "%"),
-        (r"<<[^<>]*=\s*([-\d.]+)>>(?:\s*\1(?!\.?\d))?", r"\1"),
-        (r"([*/+-]\s*\(?-?[\d.,]{1,40}\)?)\s+(?:is|equals|makes|gives)\s+(?=-?\d)", r"\1 = "),
-        (r"(\d\s*(?:m|[a-z]{2,9}))\s*\^\s*[({]?[23][)}]?", r"\1"),  # a square unit
-    )
-]  # fmt: skip
+_SPELLING = compiled(
+    (r"\\(?:text\w*|mbox|math(?:rm|bf|it|sf)|bf)\s*\{([^{}]*)\}", r" \1 "),
+    (r"\\[()\[\]]|(?:\b(?:US|CA?|A))?[$€£¥]|\b(?:USD|EUR|GBP)\b", ""),
+    (r"(?<![\d.,])(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})+,\d{3}|[1-9]\d{0,2}(?: \d{3})+)(?![\d,])(?! \d)",
+     lambda m: re.sub("[, ]", "", m[0])),
+    (rf"(?i)(?<![\d.])(\d+(?:\.\d+)?)\s*({'|'.join(SCALES)})\b",
+     lambda m: f"{m[1]}e{len(str(SCALES[m[2].lower()])) - 1}"),
+    (r"\\pmod\s*\{?\d+\}?|\(\\?mod\s*\{?\d+\}?\)", " "),  # a residue is a unit phrase
+    (r"\\(?:times|cdot)(?![a-zA-Z])|(?<=[\d)])\s*[x×]\s*(?=\(?\d)|(?<=\d) times (?=\d)", "*"),
+    (r"\\div(?![a-zA-Z])|(?<=\d) divided by (?=\d)", "/"),
+    (r"(?<=\d) plus (?=\d)", "+"),
+    (r"(?i)\b(?:minus|negative) (?=\d)", "-"),
+    (r"(?i)(?<=\d)\s*percent\b", "%"),
+    (r"<<[^<>]*=\s*([-\d.]+)>>(?:\s*\1(?!\.?\d))?", r"\1"),
+    (r"([*/+-]\s*\(?-?[\d.,]{1,40}\)?)\s+(?:is|equals|makes|gives)\s+(?=-?\d)", r"\1 = "),
+    (r"(\d\s*(?:m|[a-z]{2,9}))\s*\^\s*[({]?[23][)}]?", r"\1"),  # a square unit
+)  # fmt: skip
 _NUMBER = r"(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 _EXPRESSION = (
     rf"(?:[-+({{]|[^\S\n]|\\frac|\\sqrt){{0,12}}{_NUMBER}"
     rf"(?:(?:[-+*/^(){{}}]|[^\S\n]|\\frac|\\sqrt){{1,12}}{_NUMBER})*(?:[^\S\n]*[)}}])*"
 )
-_MEMBER = re.compile(rf"(?P<text>{_EXPRESSION})(?P<percent>\s?%)?")
+_MEMBER = re.compile(rf"({_EXPRESSION})(\s?%)?")
 _CHAIN = re.compile(rf"{_EXPRESSION}(?:\s?%)?(?:[^\S\n]*=[^\S\n]*{_EXPRESSION}(?:\s?%)?)*")
 
 
 class Value(typing.NamedTuple):
-  """A number as written: `percent` with its sign, `value` what stands before it; `form` how it is spelled."""
+  """A number as written: `value` stands before its percent sign; `form` is "." for decimals, or "/"."""
 
   value: Fraction
   percent: bool = False
-  form: str = ""  # "." a decimal, "/" a fraction
+  form: str = ""
 
   def __str__(self):
     short = self.value.denominator < 10**40 > abs(self.value)
     return f"{self.value}{'%' if self.percent else ''}" if short else "a long number"
 
 
-@dataclasses.dataclass(frozen=True)
-class Equation:
-  """A chain of arithmetic in a text: `members` are its values in order, `true` whether all are equal.
-
-  `value` is the last member, `left` the operations that it leaves to do.
-  """
+class Chain(typing.NamedTuple):
+  """Arithmetic in a text, as `12 * 5 = 60` or `60`: whether all members are equal, what the last one is and
+  how many operations it leaves to do."""
 
   text: str
   start: int
   end: int
-  members: tuple[Fraction, ...]
   true: bool
   value: Value
-  left: int
+  work: int
 
 
 def spelled(text: str) -> str:
   """Returns a text with number words in digits and signs in ASCII, currency left out."""
-  text = digits(text)
-  for pattern, replacement in _SPELLING:
-    text = pattern.sub(replacement, text)
-  return text
+  return respelled(digits(text), _SPELLING)
 
 
-def chains(text: str) -> list[Equation]:
-  """Every expression of a spelled text, alone or in a chain of equations.
-
-  Raises:
-    Refused: one cannot be parsed, divides by zero or is too large.
-  """
-  return [_chain(match) for match in _CHAIN.finditer(text)]
-
-
-def _chain(match: re.Match) -> Equation:
-  members, trees = [], []
-  for member in _MEMBER.finditer(match[0]):
-    written = member["text"].strip()
-    if written.count("(") != written.count(")"):
-      written = written.strip("() ")
-    tree = parse(written)
-    value = value_of(tree)
+def _chain(match: re.Match) -> Chain:
+  """The chain at a place of a spelled text; Refused where it cannot be parsed or computed."""
+  members, equal = [], True
+  for text, percent in _MEMBER.findall(match[0]):
+    text = text.strip("() ") if text.count("(") != text.count(")") else text
+    tree = algebra.parse(text)
+    value = algebra.value(tree)
     if value is None:
       raise Refused("unevaluated", "Number: nothing may be left to compute.")
-    members.append(Value(value, bool(member["percent"]), "/" if tree.head == "/" else tree.args[-1] if tree.head == "number" else ""))
-    trees.append((tree, written))
-  values = [m.value / 100 if m.percent and not all(n.percent for n in members) else m.value for m in members]
-  true = all(_equal_or_rounded(a, b, written) for a, b, (_, written) in zip(values, values[1:], trees[1:]))
+    form = tree.args[1] if tree.head == "number" else "/" * (tree.head == "/")
+    members.append(Value(value, bool(percent), form))
+    if len(members) > 1:
+      first, second = (m.value / 100 if m.percent else m.value for m in members[-2:])
+      is_percent = percent and not members[-2].percent and members[-2].value == value  # 5 / 20 * 100 = 25%
+      equal = equal and (is_percent or _equal_or_rounded(first, second, text))
   start = match.end() - len(match[0].lstrip())
-  return Equation(match[0].strip(), start, match.end(), tuple(values), true, members[-1], work(trees[-1][0]))
+  return Chain(match[0].strip(), start, match.end(), equal, members[-1], algebra.work(tree))
 
 
 def _equal_or_rounded(exact: Fraction, stated: Fraction, written: str) -> bool:
@@ -127,38 +107,26 @@ _PART_OF_MORE = re.compile(r"(?:[A-Za-z_^{}\\*/)=]|(?<![A-Za-z])x\s*|[—%]\s*)$
 _GOES_ON = re.compile(r"\s*(?:[*/^+(\\=]|-\s*[\w(\\])|[A-Za-z](?![A-Za-z])|[!_{]|\s*(?:r\b|remainder)")
 
 
-def equations(text: str) -> list[Equation]:
+def equations(text: str, least: int = 1) -> list[Chain]:
   """Returns the chains of plain arithmetic in a text, such as `12 * 5 = 60`; letters are left alone.
 
   A decimal that is the rounded value of a quotient is no error: 40/3 = 13.33.
+
+  Args:
+    least: how many equals signs a chain has at least; with 0, `5 * 12` is one.
   """
   text, found = spelled(re.sub(r"(?m)^\s*\d{1,2}[.)]\s+(?=[\d(])", "", text)), []
   for match in _CHAIN.finditer(text):
-    start = match.end() - len(match[0].lstrip())
-    signed = text[start] in "+-" and re.search(r"[\w)}]\s*$", text[max(0, start - 20) : start])
-    if "=" in match[0] and not signed and not _PART_OF_MORE.search(text[max(0, start - 20) : start].rstrip("\n")) \
-        and not _GOES_ON.match(text, match.end()):
+    before = text[max(0, match.end() - len(match[0].lstrip()) - 20) : match.end() - len(match[0].lstrip())]
+    signed = match[0].lstrip()[0] in "+-" and re.search(r"[\w)}]\s*$", before)
+    computes = re.search(r"\d\s*[-+*/^(]|\\", match[0])  # x = 59 = 60 computes nothing
+    alone = not signed and not _PART_OF_MORE.search(before) and not _GOES_ON.match(text, match.end())
+    if computes and match[0].count("=") >= least and (alone or not least):
       try:
-        chain = _chain(match)
+        found.append(_chain(match))
       except Refused:
         continue
-      if re.search(r"\d\s*[-+*/^(]|\\", match[0]):  # x = 59 = 60 computes nothing
-        found.append(chain)
   return found
-
-
-def reaches(text: str, value: Fraction) -> bool:
-  """Whether arithmetic in a text arrives at a value: a true chain ends in it, or an expression has it."""
-  if any(e.true and e.members[-1] == value for e in equations(text)):
-    return True
-  for match in _MEMBER.finditer(spelled(text)):
-    try:
-      tree = parse(match["text"].strip())
-      if work(tree) and value_of(tree) == value:
-        return True
-    except Refused:
-      continue
-  return False
 
 
 # ---- The verdict ---------------------------------------------------------------------------------
@@ -168,8 +136,14 @@ _END = re.compile(
     r"|(?<=[\w%°])\s+\((?![^()]*\)\s*[-+*/^=])|\s-\s(?=[A-Za-z]))",
     re.IGNORECASE,
 )
-_DEFINED = re.compile(r"(?:\b[A-Za-z]\s*\([^()=]*\)|\|[A-Z]{1,3}\||\\(?:angle|triangle)\s*[A-Z]*|(?<!\S)[A-Za-z])\s*=|=\s*[A-Za-z]\s*$")
-_GLUED = re.compile(r"[A-Za-z_.^*/)]§|§[,.:]§|§!|§(?!(?:[mgshlLFC]|[kcm]m|kg|m[lL]|st|nd|rd|th|am|pm|mph|km)(?![A-Za-z]))[A-Za-z_^({\\]")
+_DEFINED = re.compile(
+    r"(?:\b[A-Za-z]\s*\([^()=]*\)|\|[A-Z]{1,3}\||\\(?:angle|triangle)\s*[A-Z]*|(?<!\S)[A-Za-z])\s*="
+    r"|=\s*[A-Za-z]\s*$"
+)
+_GLUED = re.compile(
+    r"[A-Za-z_.^*/)]§|\b(?<!total )(?:of|to|from|by|into)\s+§|§[,.:]§|§!"
+    r"|§(?!(?:[mgshlLFC]|[kcm]m|kg|m[lL]|am|pm|mph)(?![A-Za-z]))[A-Za-z_^({\\]"
+)
 _PLAIN = re.compile(r"[A-Za-z\s',.:()°/§=-]*[.!]*")
 _MEASURES = (
     "second minute hour day week month year", "cent dollar", "gram kilogram ounce pound ton",
@@ -185,16 +159,17 @@ class NumberKind(Kind):
   name = "Number"
 
   def take(self, body: str) -> tuple[Value, str] | None:
-    """The number that `body` states first, and the text behind it; lines of equations are read by the last."""
+    """The number that `body` states first, and the text behind it; of lines of equations the last."""
     body = spelled(body)
     lines = [line.strip(" .,") for line in body.split("\n") if line.strip(" .,")]
     if len(lines) > 1 and all("=" in line for line in lines):
-      names = [line.partition("=")[0].strip() for line in lines if not re.match("[-(]*[0-9]", line)]
+      names = [side.strip() for line in lines for side in line.split("=") if not re.search("[0-9]", side)]
       if len(set(names)) < len(names):
         raise Refused("several", "Number: one name is given two values.")
       return self._stated(lines[-1]), ""
     skipped = re.match(r"[^0-9]*(?:[.!;]\s|\n)\s*", body)
-    if skipped and skipped.end() < len(body) and not doubt.before(skipped[0]):
+    if skipped and skipped.end() < len(body):
+      doubt.refuse_before(skipped[0])
       body = body[skipped.end() :]  # sentences without a number
     number = re.search("[0-9]", body)
     if not number:
@@ -203,69 +178,63 @@ class NumberKind(Kind):
     return self._stated(body[: end.start()] if end else body), body[end.start() :] if end else ""
 
   def _stated(self, sentence: str) -> Value:
-    """The one literal of a sentence: the last member of a true chain, beside a name, harmless words or a unit."""
+    """The one literal of a sentence, or the last member of its true chain, beside harmless words."""
     if len(sentence) > MAX_STATEMENT_CHARACTERS:
       raise Refused("too_long", f"Number: a sentence has at most {MAX_STATEMENT_CHARACTERS} characters.")
-    sentence, shown = _DEFINED.sub(" ", sentence), repr(sentence.strip()[:60])
+    shown, sentence = repr(sentence.strip()[:60]), _DEFINED.sub(" ", sentence)
     name = sentence.partition("=")[0]
     if not re.search("[0-9]", name) and re.sub(r"\s", "", name) in re.sub(r"\s", "", self.prompt):
       sentence = sentence[len(name) :].lstrip("= ")
-    found = chains(sentence)
-    if not found:
-      raise Refused("unreadable", f"Number: {shown} states none.")
+    found, masked = [_chain(match) for match in _CHAIN.finditer(sentence)], sentence
     if len({f.value[:2] for f in found}) > 1:
       raise Refused("several", f"Number: {shown} names several candidates.")
-    false = next((f for f in found if not f.true), None)
-    if false:
-      raise Refused("false_equation", f"Number: {false.text[:60]!r} is false.")
-    masked = sentence
     for f in reversed(found):
-      masked = masked[: f.start] + "§" + masked[f.end :]
-      joined = re.search(r"[\w)]\s*$", masked[: f.start]) if f.text[0] in "+-" else None
-      if joined and (f.text[0] == "+" or not re.search(r"[a-z]{2} $", masked[: f.start])):
+      before, masked = masked[: f.start], masked[: f.start] + "§" + masked[f.end :]
+      joined = re.search(r"[\w)]\s*$", before) if f.text[0] in "+-" else None
+      if f.work or joined and (f.text[0] == "+" or not re.search("[a-z]{2} $", before)):
         raise Refused("unevaluated", f"Number: {shown} leaves something to compute.")
-    if any(f.left for f in found):
-      raise Refused("unevaluated", f"Number: {shown} leaves something to compute.")
+      if not f.true:
+        raise Refused("false_equation", f"Number: {f.text[:60]!r} is false.")
     names = re.sub(r"\b[A-Za-z]\b(?=[^§]*§)", " ", masked)  # "the value of x is 60"
     refuse_beside(re.findall("[A-Za-z']+", names), self.prompt, UNITS)
-    if _GLUED.search(masked) or not _PLAIN.fullmatch(masked) or masked.count("=") > 1:
+    if not found or _GLUED.search(masked) or not _PLAIN.fullmatch(masked) or masked.count("=") > 1:
       raise Refused("unreadable", f"Number: {shown} is not one literal with a unit.")
-    self._refuse_unit(masked)
-    return found[-1].value
-
-  def _refuse_unit(self, masked: str) -> None:
     unit = re.search(r"§\s*([a-z]+?)s?\b", masked.lower())
     for measures in map(str.split, _MEASURES):
       asked = {unit.lower() for unit in _UNIT_ASKED.findall(self.prompt)} & set(measures)
       if unit and asked and unit[1] in measures and unit[1] not in asked:
         raise Refused("unit", f"Number: the question asks for {'/'.join(sorted(asked))}, not {unit[1]}.")
+    return found[-1].value
 
   def bare(self, line: str) -> Value | None:
     """The value of a line that is nothing but a number, with or without a unit."""
-    line = re.sub(r"(?i)^\s*(?:(?:it|that|this)(?:'s| is| was)|they are)\s", "", spelled(line.strip(" .,;:!()")))
-    found = re.fullmatch(rf"\s*(-?\s*{_NUMBER}(?:\s*/\s*[0-9]+)?)\s*(%?)\s*[A-Za-z]*", line)
-    return chains(line)[0].value if found else None
+    line = spelled(line.strip(" .,;:!()"))
+    line = re.sub(r"(?i)^\s*(?:(?:it|that|this)(?:'s| is| was)|they are)\s", "", line)
+    found = re.fullmatch(rf"(\s*-?\s*{_NUMBER}(?:\s*/\s*[0-9]+)?\s*%?)\s*[A-Za-z]*", line)
+    return _chain(_CHAIN.match(found[1])).value if found else None
 
   def check(self, value: Value, reason: str) -> None:
     """Refuses a reason that withdraws the number or names another one."""
-    word = doubt.behind(reason)
-    if word:
-      raise Refused("hedged", f"Doubt: {word!r} withdraws the number.")
-    try:
-      others = [f for f in chains(reason) if not f.true or f.members[-1] != value.value]
-    except Refused as refusal:
-      raise Refused("several", f"Reason: it names another number. ({refusal})") from None
-    if others:
-      raise Refused("several", f"Reason: it names another number, {others[0].text[:40]!r}.")
+    doubt.refuse_behind(reason)
+    for match in _CHAIN.finditer(spelled(reason)):
+      try:
+        chain = _chain(match)
+        is_same = chain.true and chain.value.value == value.value
+      except Refused:
+        is_same = False
+      if not is_same:
+        raise Refused("several", f"Reason: it names another number, {match[0].strip()[:40]!r}.")
 
 
 def trusted(text: str) -> Value:
   """The number that a reference is: a literal, with a currency, a unit or a percent sign."""
-  found = chains(text := spelled(text.strip().rstrip("\\").rstrip(". ")))
-  rest = text[found[0].end :] if found else ""
-  if len(found) != 1 or found[0].left or found[0].start or not re.fullmatch(r"°?[A-Za-z\s/°^23]*", rest) or re.match("[A-Za-z]", rest):
+  text = spelled(text.strip().rstrip("\\").rstrip(". "))
+  match = _CHAIN.match(text)
+  is_alone = match and re.fullmatch(r"(?:[\s°/][A-Za-z\s/°^23]*)?", text[match.end() :])
+  chain = _chain(match) if is_alone else None
+  if not chain or chain.work or "=" in chain.text:
     raise Refused("unreadable", "Number: the reference is no literal.")
-  return found[0].value
+  return chain.value
 
 
 def equal(answer: Value, reference: Value, prompt: str = "") -> bool:
@@ -274,14 +243,11 @@ def equal(answer: Value, reference: Value, prompt: str = "") -> bool:
   p % is p/100, but a whole reference above 1 is no hundredth of anything; where the question or the
   reference has percent, the sign is a unit like any other and `p` and `p %` are one.
   """
-  if answer.percent == reference.percent:
-    same = answer.value == reference.value
-  elif answer.percent:
-    is_asked = bool(re.search(r"(?i)%|\bpercent", prompt))
-    whole = reference.value.denominator == 1 and abs(reference.value) > 1
-    same = is_asked and answer.value == reference.value or not whole and answer.value / 100 == reference.value
-  else:
-    same = answer.value in (reference.value / 100, reference.value)
+  hundredth = answer.value / 100 if answer.percent else answer.value * 100
+  is_whole = answer.percent and reference.value.denominator == 1 and abs(reference.value) > 1
+  is_asked = reference.percent or bool(re.search(r"(?i)%|\bpercent", prompt))
+  same = answer.value == reference.value and (answer.percent == reference.percent or is_asked)
+  same = same or answer.percent != reference.percent and hundredth == reference.value and not is_whole
   form = _FORM_ASKED.search(prompt)
   if same and form and not (answer.percent and reference.percent):
     refused = {"decimal": ("/", "%"), "fraction": (".",), "percent": ("/",)}[form[1].lower()]

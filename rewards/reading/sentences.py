@@ -8,6 +8,7 @@ ShortText, Formula) says how its verdict is taken from a text; `settle` finds th
 import re
 
 from rewards.reading import doubt
+from rewards.reading.doubt import Refused
 from rewards.reading.dress import undress
 
 # The longest honest answers, solutions copied whole with a box at the end, have some 12,000 characters.
@@ -15,21 +16,12 @@ MAX_ANSWER_CHARACTERS = 20_000
 MAX_WORDS_CHARACTERS = 4_000  # where a word, a name or a label is the answer
 
 
-class Refused(Exception):
-  """An answer that states no single verdict; str() names the rule, `cause` is counted in metrics."""
-
-  def __init__(self, cause: str, reason: str):
-    super().__init__(reason)
-    self.cause = cause
-
-
 SENTENCE = re.compile(r"[.!?;]+(?=\s|$)|\n+")
 _LEAD = re.compile(
-    r"####|^A\s*:|\b(?<!wrong )(?<!incorrect )(?<!another )(?:(?:the|my|our) )?(?:(?:correct|right|best|final|short) )*"
-    r"(?:answer|ans\b\.?|choice|option|solution|verdict)"
-    r"(?: (?:choice|option|letter|here|to (?:this|the)(?: \w+)?))?"
-    r"\s*(?:(?:is|are|was|would be|must be|should be|:|=)(?![\w=])|[^\S\n]*\n|(?<=nswer)\s+(?=[$\\\d-]))\s*:?"
-    r"|\b(?:correct|right)(?: one)?(?:\s*:| is\b)",
+    r"####|^A\s*:|\b(?<!wrong )(?<!incorrect )(?<!another )(?:(?:the|my|our) )?(?:(?:correct|right|best|final"
+    r"|short) )*(?:answer|ans\b\.?|choice|option|solution|verdict)(?: (?:choice|option|letter|here|to (?:this"
+    r"|the)(?: \w+)?))?\s*(?:(?:is|are|was|would be|must be|should be|:|=)(?![\w=])|[^\S\n]*\n"
+    r"|(?<=nswer)\s+(?=[$\\\d-]))\s*:?|\b(?:correct|right)(?: one)?(?:\s*:| is\b)",
     re.IGNORECASE | re.MULTILINE,
 )
 _CONCLUSION = re.compile(
@@ -131,27 +123,23 @@ def settle(text: str, kind: Kind):
   elif earlier and (taken := kind.take(text[earlier[-1].end() :].lstrip(" :\n"))):
     work = text[: earlier.pop().start()]
   else:
-    taken = earlier = None
+    taken = None
     for conclusion in list(_CONCLUSION.finditer(text))[-1:]:
-      work, body = text[: max(conclusion.start(), conclusion.end("before"))], text[conclusion.end() :].lstrip(" ,:\n")
+      work = text[: max(conclusion.start(), conclusion.end("before"))]
+      body = text[conclusion.end() :].lstrip(" ,:\n")
       taken = kind.take_or_none(body) if body else None
-      if taken:
-        _refuse_alike(work, body)
-    work = work if taken else ""
-    taken = taken or kind.take(text)
+    work, earlier, taken = work if taken else "", [], taken or kind.take(text)
   if taken is None:
     raise Refused("unreadable", f"{kind.name}: the answer states none.")
   verdict, reason = taken
-  clause = doubt.before(_CLAUSE.split(work[-300:])[-1])
-  if clause:
-    raise Refused("hedged", f"Doubt: {clause!r} stands before the verdict.")
-  _refuse_rivals(kind, verdict, work, earlier or [])
+  doubt.refuse_before(_CLAUSE.split(work[-300:])[-1])
+  _refuse_rivals(kind, verdict, work, earlier)
   kind.check(verdict, reason)
   return verdict
 
 
 def _refuse_rivals(kind: Kind, verdict, work: str, earlier: list[re.Match]) -> None:
-  """Refuses work in which an earlier lead, or a line or clause that is nothing else, states another verdict."""
+  """Refuses work in which an earlier lead, or a line or clause that is nothing else, has another verdict."""
   starts = [lead.start() for lead in earlier[1:]] + [len(work)]
   for lead, end in zip(earlier, starts):
     other = kind.take_or_none(SENTENCE.split(work[lead.end() : end].strip(" :\n"))[0])
@@ -161,13 +149,3 @@ def _refuse_rivals(kind: Kind, verdict, work: str, earlier: list[re.Match]) -> N
     other = kind.bare(line) if 0 < len(line.strip()) < 200 else None
     if other is not None and other != verdict:
       raise Refused("several", f"Lead: {line.strip()[:60]!r} before it is another verdict.")
-
-
-def _refuse_alike(work: str, body: str) -> None:
-  """Refuses work that says what the conclusion says, with another number: "He has 59, so he has 60"."""
-  own = SENTENCE.split(body)[0]
-  words, figures = re.findall("[a-z]+", own.lower()), re.findall(r"\d+", own)
-  for clause in re.split(r"[.,;!?]+(?=\s|$)|\n+", work):
-    alike = len(words) > 1 and re.findall("[a-z]+", clause.lower()) == words
-    if alike and re.findall(r"\d+", clause) != figures:
-      raise Refused("several", f"Lead: {clause.strip()[:60]!r} before it is another verdict.")

@@ -14,8 +14,8 @@ from rewards.reading import sentences
 from rewards.reading.choices import ChoiceKind
 from rewards.reading.choices import choices_of
 from rewards.reading.choices import ShortTextKind
+from rewards.reading.doubt import Refused
 from rewards.reading.dress import wordy
-from rewards.reading.sentences import Refused
 from rewards.reading.yesno import YesNoKind
 from rewards.schema import Choice
 from rewards.schema import Number
@@ -90,7 +90,7 @@ def _number(text: str, expected: str, prompt: str) -> Verdict:
   return Verdict(formula_, formula.equal(formula_, reference, prompt))
 
 
-_WORDS = re.compile(r"\(?[A-Za-z](?:[a-z ]{2,}[A-Za-z ]*)?\)|[A-Za-z][a-z ]{2,}[A-Za-z ]*|\d{1,2}:\d\d[ apmAPM.]*")
+_WORDS = re.compile(r"\([A-Za-z ]+\)|[A-Za-z][a-z ]{2,}[A-Za-z ]*|\d{1,2}:\d\d[ apmAPM.]*")
 
 
 @functools.lru_cache(maxsize=4096)
@@ -98,7 +98,8 @@ def reference_of(text: str) -> numbers.Value | str:
   """A reference as a number, else as a formula; what follows its last lead or box, on trust."""
   prepared = sentences.prepared(text)
   boxed, leads = sentences.boxes(prepared), sentences.leads(prepared)
-  stated = ", ".join(dict.fromkeys(c for _, _, c in boxed)) or prepared[leads[-1].end() if leads else 0 :].strip(" :\n")
+  stated = ", ".join(dict.fromkeys(content for _, _, content in boxed))
+  stated = stated or prepared[leads[-1].end() if leads else 0 :].strip(" :\n")
   stated = stated + "%" if boxed and re.match(r"[\s$]*(?:%|percent\b)", prepared[boxed[-1][1] :]) else stated
   try:
     return numbers.trusted(stated)
@@ -123,4 +124,5 @@ def reaches(text: str, number: str) -> bool:
     value = reference_of(number)
   except Refused:
     return False
-  return isinstance(value, numbers.Value) and numbers.reaches(text, value.value)
+  found = [*numbers.equations(text), *(e for e in numbers.equations(text, 0) if "=" not in e.text)]
+  return isinstance(value, numbers.Value) and any(e.true and e.value.value == value.value for e in found)

@@ -8,12 +8,13 @@ Not here: synonyms, ordinals in words, other spellings than the American.
 import functools
 import re
 
+from rewards.reading.doubt import Refused
 from rewards.reading.dress import undress
 from rewards.reading.dress import wordy
-from rewards.reading.sentences import Refused
 
 _TOKEN = re.compile(
-    r"[0-9]+(?:[.,][0-9]+)*|\.[0-9]+|[^\W\d_]+(?:'[^\W\d_]+)*|(?<![\w)])-(?=\s?[0-9.])|[\u2192+%\u00b0=<>/\u00d7&]"
+    r"[0-9]+(?:[.,][0-9]+)*|\.[0-9]+|[^\W\d_]+(?:'[^\W\d_]+)*|(?<![\w)])-(?=\s?[0-9.])"
+    r"|[\u2192+%\u00b0=<>/\u00d7&]"
 )
 _ARTICLES = frozenset(("a", "an", "the"))
 _SAME = dict(pair.split(":") for pair in """
@@ -23,34 +24,37 @@ _SAME = dict(pair.split(":") for pair in """
     feet:foot men:man women:woman children:child people:person leaves:leaf halves:half wolves:wolf
     lives:life gases:gas lenses:lens
     """.split())  # fmt: skip
-_SMALL = {w: n for n, w in enumerate(
+_ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen".split()
-)} | {w: 10 * n for n, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)}  # fmt: skip
+    "seventeen eighteen nineteen"
+).split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_SMALL = {w: n for n, w in enumerate(_ONES)} | {w: 10 * n for n, w in enumerate(_TENS, start=2)}
 SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _ANY = "|".join([*_SMALL, *SCALES])
 _NUMBER_WORDS = re.compile(
-    rf"\b(?:an? (?:{'|'.join(SCALES)})|(?:{'|'.join(_SMALL)}))(?:(?:\s+and\s+|[\s-]+)(?:{_ANY})\b)*\b", re.IGNORECASE
+    rf"\b(?:an? (?:{'|'.join(SCALES)})|(?:{'|'.join(_SMALL)}))(?:(?:\s+and\s+|[\s-]+)(?:{_ANY})\b)*\b",
+    re.IGNORECASE,
 )
-# Beside a verdict a word must be one of these or the question's, and never one that turns it into something else.
+# Beside a verdict a word must be one of these, a unit or the question's; and never one that turns it.
 FUNCTION = frozenset(
-    "a an the of in on for to that which this these it its it's is are was were be been by with from at as there "
-    "called known named do does did has have had he she his her they their them we you i your what into during "
-    "through via using use so will would can must per each every all total altogether together left equals "
-    "final answer value result solution solutions number amount".split()
+    "a an the of in on for to that which this these it its it's is are was were be been by with from at as "
+    "there called known named do does did has have had he she his her they their them we you i your what "
+    "into during through via using use so will would can must per each every all total altogether together "
+    "left equals final answer value result solution solutions number amount".split()
 )
 UNITS = frozenset(
-    "dollar cent euro pound percent degree c f meter metre centimeter millimeter kilometer inch foot yard mile "
-    "liter milliliter gallon quart pint cup gram kilogram ounce ton second minute hour day week month year m cm mm km "
-    "ft g kg mg l ml s h hr min mph kph kmh sq square cubic unit inches feet oz lb am pm".split()
+    "dollar cent euro pound percent degree c f meter metre centimeter millimeter kilometer inch foot yard "
+    "mile liter milliliter gallon quart pint cup gram kilogram ounce ton second minute hour day week month "
+    "year m cm mm km ft g kg mg l ml s h hr min mph kph kmh sq square cubic unit inches feet oz lb am pm".split()
 )
 _TURNS = frozenset(
-    "not no never none nor neither nobody nothing cannot or either if unless whether but except maybe perhaps "
-    "possibly probably likely unlikely may might could think believe guess suspect suppose assume say says said "
-    "doubt false wrong incorrect untrue another other opposite instead about around roughly approximately nearly "
-    "almost least most more less fewer than over under up between half twice double triple dozen pair times plus "
-    "minus squared cubed reciprocal inverse without lack lacks seem seems would-be some many hundred thousand "
-    "million billion trillion tens score lakh crore".split()
+    "not no never none nor neither nobody nothing cannot or either if unless whether but except maybe "
+    "perhaps possibly probably likely unlikely may might could think believe guess suspect suppose assume "
+    "say says said doubt false wrong incorrect untrue another other opposite instead about around roughly "
+    "approximately nearly almost least most more less fewer than over under up between half twice double "
+    "triple dozen pair times plus minus squared cubed reciprocal inverse without lack lacks seem seems "
+    "would-be some many hundred thousand million billion trillion tens score lakh crore".split()
 )
 
 

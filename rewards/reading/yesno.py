@@ -7,9 +7,10 @@ One real input: `No, because the Police are musicians.` says no. Not here: other
 import re
 
 from rewards.reading import doubt
+from rewards.reading.doubt import Refused
 from rewards.reading.dress import wordy
 from rewards.reading.sentences import Kind
-from rewards.reading.sentences import Refused
+from rewards.reading.words import FUNCTION
 from rewards.reading.words import prompt_words
 from rewards.reading.words import stem
 from rewards.reading.words import tokens
@@ -36,18 +37,16 @@ _JUDGEMENT = re.compile(
 )
 _POSITIVE = ("yes", "true", "yeah", "yep", "correct", "right")
 _NEGATION = re.compile(
-    r"\b(?:not|never|cannot|no|none|neither|nobody|nothing|nor|hardly|without)\b|n't\b", re.IGNORECASE
+    r"\b(?:not|never|cannot|no|none|neither|nobody|nothing|nor|hardly|without|unable|fail(?:s|ed)?|impossible)\b|n't\b", re.IGNORECASE
 )
 _CLAUSE = re.compile(
-    r"[.,;:!?()\n\u2014]|\s-\s|\b(?:because|since|although|though|but|and|so|which)\b", re.IGNORECASE
+    r"[.,;:!?()\n\u2014]|\s-\s|\b(?:because|since|although|though|but|and|so|which|in fact)\b", re.IGNORECASE
 )
-_PRONOUNS = frozenset("it this that they these those there he she we you i".split())
 _VERBS = frozenset(
     "is are am was were do does did would will could can should must has have had isn't aren't wasn't "
     "weren't don't doesn't didn't wouldn't won't couldn't can't shouldn't hasn't haven't hadn't cannot "
-    "not so indeed really certainly definitely in fact".split()
+    "not so indeed really certainly definitely".split()
 )
-_SMALL = frozenset("a an the of in on at to for by with as all some any his her its their be been".split())
 
 
 class YesNoKind(Kind):
@@ -78,16 +77,14 @@ class YesNoKind(Kind):
     for words, says in said:
       if says != verdict:
         raise Refused("several", f"YesNo: {words[:60]!r} contradicts the verdict.")
-    word = doubt.behind(reason)
-    if word:
-      raise Refused("hedged", f"Doubt: {word!r} withdraws the verdict.")
+    doubt.refuse_behind(reason)
 
   def _replies(self, clause: str) -> bool:
     """Whether a clause has a polarity of its own: "it cannot", or the question's own words with a verb."""
     words = re.findall(r"[a-z0-9']+", clause.lower())
-    if words and words[0] in _PRONOUNS and len(words) > 1 and all(word in _VERBS for word in words[1:]):
+    if words and words[0] in FUNCTION and len(words) > 1 and all(word in _VERBS for word in words[1:]):
       return True
-    light = _SMALL | _VERBS | _PRONOUNS
-    content = [w for w in tokens(clause) if w not in light and not _NEGATION.fullmatch(w)]
+    content = tokens(" ".join(w for w in words if w not in FUNCTION | _VERBS and not _NEGATION.search(w)))
     known = prompt_words(self.prompt)
-    return bool(content) and any(w in _VERBS for w in words) and all(stem(w) in known for w in content)
+    claims = _NEGATION.search(clause) or any(word in _VERBS for word in words)
+    return bool(content and claims) and all(stem(word) in known for word in content)

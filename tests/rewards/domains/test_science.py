@@ -182,6 +182,7 @@ def test_a_name_granted_the_second_place_or_followed_by_another_is_not_paid(answ
 @pytest.mark.parametrize("answer", [
     "The process is photosynthesis, in which plants make sugar.", "Plants make food through photosynthesis.",
     "The process by which plants make food is called photosynthesis.", "Plants use photosynthesis to make food.",
+    "Through photosynthesis.",
 ])  # fmt: skip
 def test_a_sentence_in_the_questions_words_is_paid(answer):
   assert score(answer, "photosynthesis", prompt=FOOD) == 1.0
@@ -289,7 +290,7 @@ def test_any_reference_is_paid_in_every_dress(words, dress):
     ("I believe the answer is mitochondria", "mitochondria", QUESTION), ("Most likely mitochondria", "mitochondria", QUESTION),
     ("Jupiter, the gas giant", "Jupiter", PLANET), ("Jupiter (a gas giant)", "Jupiter", PLANET),
     ("Jupiter, with a radius of about 70,000 km.", "Jupiter", PLANET), ("kinetic", "kinetic energy", ENERGY),
-    ("Jupiter is larger than Saturn.", "Jupiter", PLANET), ("Through photosynthesis.", "photosynthesis", FOOD),
+    ("Jupiter is larger than Saturn.", "Jupiter", PLANET),
     ("Food is produced by plants through photosynthesis.", "photosynthesis", FOOD),
     ("mitochondria, also known as chondriosomes", "mitochondria", QUESTION), ("mitochondria aka nucleus", "mitochondria", QUESTION),
     ("digestive", "digestive system", "Bile is part of what system?"),

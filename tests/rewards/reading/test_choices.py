@@ -326,8 +326,8 @@ def test_every_dress_of_every_choice_is_paid_for_that_choice_alone(texts, dress)
     ("B: carbon dioxide because plants take it in and release oxygen", "Reason"),
     ("B. Nitrogen is not used. Water vapor is released.", "Reason"),
     ("B) carbon dioxide. Option A is incorrect because oxygen is released.", "Reason"),
-    ("Plants absorb carbon dioxide.", "Choice"), ("Plants absorb carbon dioxide through their leaves.", "Choice"),
-    ("Carbon dioxide is poisonous to plants and they reject it.", "Choice"),
+    ("Plants absorb carbon dioxide.", "Beside"), ("Plants absorb carbon dioxide through their leaves.", "Beside"),
+    ("Carbon dioxide is poisonous to plants and they reject it.", "Beside"),
     ("B. carbon dioxide, though in truth it is oxygen.", "Doubt"),
 ])  # fmt: skip
 def test_a_hedge_another_choice_in_the_reason_and_words_that_are_not_the_questions_are_refused(answer, rule):
