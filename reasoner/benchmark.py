@@ -58,6 +58,7 @@ class Task:
   def actor_and_base(self):
     from reasoner import models
     from reasoner.models import embedded
+    from reasoner.models import family
     from reasoner.models import lora
     from reasoner.models import mesh as mesh_lib
 
@@ -66,7 +67,8 @@ class Task:
       base = mesh_lib.place(embedded.build(embedded.VOCABULARY_SIZE, 0, dtype), self.mesh)
     else:
       base = models.get_source(self.model).load(self.mesh, dtype, 0)
-    return lora.add_lora(base, rank=16, alpha=32.0, modules=tuple(lora.MODULES), seed=0), base
+    modules = tuple(family.of_model(base).MODULES)
+    return lora.add_lora(base, rank=16, alpha=32.0, modules=modules, seed=0), base
 
 
 class Ours:

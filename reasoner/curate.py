@@ -124,8 +124,7 @@ def _disco(settings: Settings, counts: Mapping[str, int]) -> list[dict[str, Any]
 
 
 def _count_tokens(model: models.Model):
-  source = models.get_source(model.name, **({"path": model.path} if model.path else {}))
-  tokenizer = source.tokenizer_at_hand()
+  tokenizer = model.get_source().tokenizer_at_hand()
   return lengths.TokenizerLength(tokenizer, model.name) if tokenizer else lengths.WordLength()
 
 

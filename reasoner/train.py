@@ -54,7 +54,9 @@ def train(run: assemble.Run) -> None:
     workdir.check_config(run.config)  # another run may have held the lock until now
     for warning in run.warnings:
       print(f"warning: {warning}")
-    here = environment.fingerprint()
+    origin = run.model.origin()
+    print("\n".join(f"{name.replace('_', ' '):<14}{value}" for name, value in origin.items()), flush=True)
+    here = environment.fingerprint() | origin
     workdir.check_environment(here)
     clock = progress.Clock(workdir.seconds, goes_on=workdir.has_results)
     mesh = mesh_lib.make_mesh(settings.model.mesh.fsdp or None, settings.model.mesh.tp)
@@ -150,7 +152,8 @@ def learn(
   saved = checkpoints.Checkpoints(
       workdir.checkpoints("grpo"),
       {"adapter": (policy.actor, nnx.LoRAParam), "optimizer": (learner.optimizer, nnx.Variable)},
-      keep=config.checkpoints_kept, recorder=schedule, before_save=workdir.claim,
+      keep=config.checkpoints_kept, template=prompts.template(policy.tokenizer.turns), recorder=schedule,
+      before_save=workdir.claim,
   )  # fmt: skip
   start = saved.resume()
   log = metrics.Log(workdir.path, start)
@@ -217,10 +220,10 @@ def finish(
 ) -> None:
   """Writes the adapter, summary.json and the report: the run is then complete."""
   settings, workdir = run.settings, run.workdir
-  base = str(workdir.base) if run.model.from_nothing else settings.model.path or run.model.hub_name
+  base = str(workdir.base) if run.model.from_nothing else run.model.base
   peft_format.write(
       workdir.adapter, actor, settings.model.lora,
-      base=base, license=run.model.license, template=prompts.TEMPLATE,
+      base=base, license=run.model.license.name, template=prompts.template(run.model.family.TURNS),
   )  # fmt: skip
   summary = {
       "config_hash": run.config_hash,

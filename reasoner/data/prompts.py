@@ -1,8 +1,9 @@
-"""The one prompt: a Gemma user turn with the instruction and the task; then the model's turn opens.
+"""The one prompt: a user turn with the instruction and the task; then the model's turn opens.
 
 Training and evaluation both call `render`. The template is saved with every checkpoint and a
 checkpoint made under another one is refused: a mismatch in white space alone once cost 94 % -> 55 %
-format compliance. Gemma has no system role, so the instruction stands in the user turn.
+format compliance. Gemma has no system role, so the instruction stands in the user turn. How turns are
+marked is the model family's own: its tokenizer carries them.
 
 The reward reads what the policy read: an over-long Example is replaced by one whose passage is cut,
 and one that cannot be cut to fit is dropped and counted, both before anything is drawn.
@@ -27,7 +28,7 @@ Use exactly this format:
 {REASONING_OPEN}your step-by-step thinking{REASONING_CLOSE}
 {ANSWER_OPEN}your final answer{ANSWER_CLOSE}"""
 
-TEMPLATE = f"<start_of_turn>user\n{INSTRUCTION}\n\nTask: {{task}}<end_of_turn>\n<start_of_turn>model\n"
+BEFORE_TASK = f"{INSTRUCTION}\n\nTask: "
 
 CUT_MARK = " … "
 LEAST_TASK_TOKENS = 8
@@ -35,25 +36,49 @@ TOO_LONG = "longer than the prompt limit"
 _MOST_TOKENS_BESIDES = 16  # what a tokenizer may add to one token a byte
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Turns:
+  """How a family marks who speaks. start, end: one token each; user, model: what names them after `start`."""
+
+  start: str
+  end: str
+  user: str = "user\n"
+  model: str = "model\n"
+
+
 class Tokenizer(Protocol):
   """What is needed of a tokenizer; neither method adds or drops special tokens."""
+
+  turns: Turns
 
   def encode(self, text: str) -> list[int]: ...
 
   def decode(self, ids: list[int]) -> str: ...
 
 
-def render(task: str) -> str:
+def template(turns: Turns) -> str:
+  """Returns the prompt with "{task}" where the task belongs."""
+  return f"{turns.start}{turns.user}{BEFORE_TASK}{{task}}{turns.end}\n{turns.start}{turns.model}"
+
+
+def render(task: str, turns: Turns) -> str:
   """Returns the prompt for a task, without BOS.
 
   Surrounding white space is dropped, and turn markers in it are defused so that a data row cannot
   open a turn of its own.
   """
-  return TEMPLATE.format(task=_defused(task).strip())
+  return template(turns).format(task=_defused(task, turns).strip())
 
 
-def _defused(text: str) -> str:
-  return text.replace("<start_of_turn>", "< start_of_turn>").replace("<end_of_turn>", "< end_of_turn>")
+def defusals(turns: Turns) -> dict[str, str]:
+  """Returns what stands in a text in place of each marker: itself, with a space after its first character."""
+  return {marker: f"{marker[0]} {marker[1:]}" for marker in (turns.start, turns.end)}
+
+
+def _defused(text: str, turns: Turns) -> str:
+  for marker, harmless in defusals(turns).items():
+    text = text.replace(marker, harmless)
+  return text
 
 
 class Renderer:
@@ -69,7 +94,8 @@ class Renderer:
 
   def __call__(self, example: Example) -> list[int]:
     if example.uid not in self._ids:
-      self._ids[example.uid] = [self._tokenizer.bos_id(), *self._tokenizer.encode(render(example.prompt))]
+      prompt = render(example.prompt, self._tokenizer.turns)
+      self._ids[example.uid] = [self._tokenizer.bos_id(), *self._tokenizer.encode(prompt)]
     return self._ids[example.uid]
 
 
@@ -98,7 +124,7 @@ class Fitter:
     return self._length("")
 
   def _length(self, task: str) -> int:
-    return 1 + len(self.tokenizer.encode(render(task)))
+    return 1 + len(self.tokenizer.encode(render(task, self.tokenizer.turns)))
 
   def fit(self, example: Example) -> Example | None:
     """Returns the example, its passage cut to fit where need be; None where that does not help."""
@@ -106,7 +132,8 @@ class Fitter:
       return example
     if not example.passage:
       return None
-    before, passage, after = map(_defused, example.prompt.partition(example.passage))
+    turns = self.tokenizer.turns
+    before, passage, after = (_defused(part, turns) for part in example.prompt.partition(example.passage))
     room = self.max_tokens - self._length(before + CUT_MARK + after)
     ids = self.tokenizer.encode(passage)
     while room >= LEAST_TASK_TOKENS:
@@ -119,7 +146,7 @@ class Fitter:
       if excess <= 0:
         extra = dict(example.extra)
         if isinstance(extra.get("task_text"), str):  # a reward that compares with it must see no more
-          extra["task_text"] = _defused(extra["task_text"]).replace(passage, cut)
+          extra["task_text"] = _defused(extra["task_text"], turns).replace(passage, cut)
         return dataclasses.replace(example, prompt=prompt, passage=cut, extra=extra)
       room -= excess  # decoding and encoding again can take a token more
     return None

@@ -70,7 +70,8 @@ def build_traces(
     )
     read = fitter.fit(example)
     if completion is not None and read is not None:
-      traces.append(Trace(domain=example.domain, prompt=prompts.render(read.prompt), completion=completion))
+      prompt = prompts.render(read.prompt, tokenizer.turns)
+      traces.append(Trace(domain=example.domain, prompt=prompt, completion=completion))
   return traces
 
 

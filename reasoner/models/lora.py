@@ -9,27 +9,18 @@ reference costs no memory. The base must be on its mesh already (`mesh.place`, o
 
 from collections.abc import Sequence
 import dataclasses
-from typing import Annotated
+from types import ModuleType
 from typing import TYPE_CHECKING
 
+from reasoner.models import family
 from rewards.errors import ConfigError
+from rewards.errors import suggest
 from rewards.settings import Count
-from rewards.settings import OneOf
 from rewards.settings import Positive
 from rewards.settings import Section
 
 if TYPE_CHECKING:
   from tunix.models.gemma3.model import Gemma3
-
-# What a recipe says -> the name of the submodule in tunix.models.gemma3.
-MODULES = {
-  "q": "q_einsum",
-  "kv": "kv_einsum",
-  "attention_output": "attn_vec_einsum",
-  "gate": "gate_proj",
-  "up": "up_proj",
-  "down": "down_proj",
-}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,12 +29,22 @@ class Lora(Section, place="config.model.lora"):
 
   rank: Count  # inner width of the two factors
   alpha: Positive  # their product counts alpha / rank
-  modules: tuple[Annotated[str, OneOf(MODULES)], ...]  # what is adapted, in every layer
+  modules: tuple[str, ...]  # what is adapted, in every layer: names of the family's MODULES
 
   def __post_init__(self):
     super().__post_init__()
     if not self.modules:
-      raise ConfigError(f"{self.place}.modules: it is empty. Accepted: {', '.join(MODULES)}.")
+      raise ConfigError(f"{self.place}.modules: it is empty; expected names of what is adapted, such as 'q'.")
+
+
+def check_modules(modules: Sequence[str], kind: ModuleType) -> None:
+  """Raises ConfigError where a family has no module of one of these names."""
+  for module in modules:
+    if module not in kind.MODULES:
+      raise ConfigError(
+        f"config.model.lora.modules has {module!r}. {suggest(module, kind.MODULES)}"
+        f"Accepted: {', '.join(kind.MODULES)}."
+      )
 
 
 def add_lora(
@@ -60,7 +61,7 @@ def add_lora(
     base: a Tunix Gemma 3 whose weights are on their mesh; it is not changed.
     rank: inner width r; A is [inputs, r], B is [r, outputs].
     alpha: scale of the product, divided by the rank.
-    modules: keys of `MODULES`.
+    modules: keys of the family's MODULES.
     seed: the same seed, shapes and modules give the same bits on any device.
 
   Raises:
@@ -69,6 +70,7 @@ def add_lora(
     ValueError: the base is not on a mesh yet.
   """
   Lora(rank=rank, alpha=alpha, modules=tuple(modules))
+  check_modules(modules, kind := family.of_model(base))
   from flax import nnx
   import jax
   import jax.numpy as jnp
@@ -84,8 +86,8 @@ def add_lora(
     def einsum(self, einsum_str, lhs, *rest, **kwargs):
       return super().einsum(einsum_str, lhs, *rest, **kwargs).astype(lhs.dtype)
 
-  names = [MODULES[module] for module in modules]
-  provider = Float32Adapters(module_path=f".*/({'|'.join(names)})", rank=rank, alpha=alpha)
+  names = {module: kind.MODULES[module].tunix.split("/")[-2] for module in modules}
+  provider = Float32Adapters(module_path=f".*/({'|'.join(names.values())})", rank=rank, alpha=alpha)
   graph, weights = nnx.split(base)
   sharding = getattr(jax.tree.leaves(weights)[0], "sharding", None)
   if not isinstance(sharding, jax.sharding.NamedSharding):
@@ -109,6 +111,6 @@ def add_lora(
     drawn.append((path, adapter.replace(jax.device_put(value, shardings[path].get_value()))))
   present = {path[-2] for path, _ in drawn}
   for module in modules:
-    if MODULES[module] not in present:
+    if names[module] not in present:
       raise ConfigError(f"config.model.lora.modules: this model has no module {module!r}.")
   return nnx.merge(graph, nnx.from_flat_state(drawn), weights)

@@ -15,6 +15,7 @@ import json
 import pathlib
 from typing import TYPE_CHECKING
 
+from reasoner.models import family
 from reasoner.models.lora import Lora
 from rewards.errors import ConfigError
 
@@ -24,16 +25,6 @@ if TYPE_CHECKING:
 
 ADAPTER, CONFIG, CARD = "adapter_model.safetensors", "adapter_config.json", "README.md"
 
-# What a recipe says -> Tunix's path in a layer, and PEFT's modules.
-_MODULES = {
-    "q": ("attn/q_einsum/w", ("self_attn.q_proj",)),
-    "kv": ("attn/kv_einsum/w", ("self_attn.k_proj", "self_attn.v_proj")),
-    "attention_output": ("attn/attn_vec_einsum/w", ("self_attn.o_proj",)),
-    "gate": ("mlp/gate_proj/kernel", ("mlp.gate_proj",)),
-    "up": ("mlp/up_proj/kernel", ("mlp.up_proj",)),
-    "down": ("mlp/down_proj/kernel", ("mlp.down_proj",)),
-}
-
 
 def adapter_of(model: "Gemma3", settings: Lora) -> dict[str, tuple["np.ndarray", "np.ndarray"]]:
   """Returns (A [rank, inputs], B [outputs, rank]), float32, by name as in "model.layers.0.mlp.up_proj"."""
@@ -42,10 +33,10 @@ def adapter_of(model: "Gemma3", settings: Lora) -> dict[str, tuple["np.ndarray",
 
   state = nnx.to_flat_state(nnx.state(model, nnx.LoRAParam))
   flat = {"/".join(map(str, path)): np.asarray(leaf.get_value()) for path, leaf in state}
-  pairs = {}
+  pairs, adapted = {}, family.of_model(model).MODULES
   for layer in range(model.config.num_layers):
     for module in settings.modules:
-      path, names = _MODULES[module]
+      path, names = adapted[module].tunix, adapted[module].hub
       a, b = (flat[f"layers/{layer}/{path}_lora_{factor}"] for factor in "ab")
       a = a.reshape(-1, settings.rank).T
       outputs = b.swapaxes(0, 1) if len(names) > 1 else [b]  # keys and values: [rank, 2, heads, head_dim]
@@ -68,6 +59,7 @@ def write(
   from safetensors import numpy as safetensors
 
   directory.mkdir(parents=True, exist_ok=True)
+  adapted = family.of_model(model).MODULES
   tensors = {}
   for name, pair in adapter_of(model, settings).items():
     for factor, array in zip("AB", pair):
@@ -81,7 +73,7 @@ def write(
       "lora_alpha": settings.alpha,
       "lora_dropout": 0.0,
       "bias": "none",
-      "target_modules": sorted(name.split(".")[-1] for m in settings.modules for name in _MODULES[m][1]),
+      "target_modules": sorted(name.split(".")[-1] for m in settings.modules for name in adapted[m].hub),
       "fan_in_fan_out": False,
       "inference_mode": True,
       "use_rslora": False,
@@ -125,7 +117,8 @@ def read(directory: pathlib.Path, model: "Gemma3", settings: Lora) -> None:
   if not (directory / ADAPTER).is_file():
     raise ConfigError(f"{directory} holds no {ADAPTER}.")
   tensors = safetensors.load_file(directory / ADAPTER)
-  paths = {_MODULES[m][0]: _MODULES[m][1] for m in settings.modules}
+  adapted = family.of_model(model).MODULES
+  paths = {adapted[m].tunix: adapted[m].hub for m in settings.modules}
   new = []
   for path, leaf in nnx.to_flat_state(nnx.state(model, nnx.LoRAParam)):
     _, layer, *inner = map(str, path)

@@ -1,18 +1,16 @@
 """A SentencePiece model as the prompts, Tunix's sampler and the reports all use it.
 
-    tokenizer = Tokenizer(Path("tokenizer.model").read_bytes())
+    tokenizer = Tokenizer(Path("tokenizer.model").read_bytes(), gemma3.TURNS)
     tokenizer.encode("<start_of_turn>user\\n")  # Gemma 3: [105, 2364, 107]
 
-It adds no special token and applies no chat template: `reasoner/prompts.py` writes the turns out.
+It adds no special token and applies no chat template: `data/prompts.py` writes the turns out.
 (Tunix's adapter has a template of its own for bare SentencePiece models, which drops system text.)
 """
 
 from collections.abc import Iterable
 
+from reasoner.data.prompts import Turns
 from rewards.errors import ConfigError
-
-START_OF_TURN = "<start_of_turn>"
-END_OF_TURN = "<end_of_turn>"
 
 
 class Tokenizer:
@@ -20,11 +18,12 @@ class Tokenizer:
 
   Attributes:
     proto: the serialized SentencePiece model; what a checkpoint or an export writes out.
+    turns: how the model's family marks who speaks.
     vocab_size: number of pieces.
     eos_ids: the ids that end a completion: end of text and end of turn (Gemma: 1 and 106).
   """
 
-  def __init__(self, proto: bytes):
+  def __init__(self, proto: bytes, turns: Turns):
     """Reads a serialized SentencePiece model.
 
     Raises:
@@ -33,15 +32,16 @@ class Tokenizer:
     import sentencepiece
 
     self.proto = proto
+    self.turns = turns
     self._processor = sentencepiece.SentencePieceProcessor(model_proto=proto)
     self.vocab_size = self._processor.vocab_size()
-    for marker in (START_OF_TURN, END_OF_TURN):
+    for marker in (turns.start, turns.end):
       if len(self.encode(marker)) != 1:
-        raise ConfigError(f"tokenizer: {marker!r} is not one token; a Gemma tokenizer is needed.")
+        raise ConfigError(f"tokenizer: {marker!r} is not one token; the model's own tokenizer is needed.")
     for name, token_id in (("bos", self.bos_id()), ("eos", self.eos_id()), ("pad", self.pad_id())):
       if token_id < 0:
-        raise ConfigError(f"tokenizer: it has no {name} token; a Gemma tokenizer is needed.")
-    self.eos_ids = (self.eos_id(), *self.encode(END_OF_TURN))
+        raise ConfigError(f"tokenizer: it has no {name} token; the model's own tokenizer is needed.")
+    self.eos_ids = (self.eos_id(), *self.encode(turns.end))
 
   def encode(self, text: str) -> list[int]:
     """Returns the ids of the text, turn markers as single ids, without BOS or EOS."""
@@ -69,4 +69,4 @@ class Tokenizer:
     return self._processor.pad_id()
 
   def __reduce__(self):
-    return Tokenizer, (self.proto,)
+    return Tokenizer, (self.proto, self.turns)

@@ -108,9 +108,10 @@ class Run:
     lines = [
         f"config      {self.config_hash}, seed {settings.seed}",
         f"workdir     {self.workdir.path}" + (" (begun: it would go on)" if self.workdir.has_results else ""),
-        f"model       {model.name}{f' in {model.path}' if model.path else ''}, {model.dtype}, "
+        f"model       {self.model.name}{f' from {self.model.place}' if self.model.place else ''}, {model.dtype}, "
         f"fsdp {model.mesh.fsdp or 'over all devices'} x tp {model.mesh.tp}, "
         f"LoRA rank {model.lora.rank}, alpha {model.lora.alpha} on {', '.join(model.lora.modules)}",
+        f"terms       {self.model.license.text}",
         f"cold start  {cold.steps:,} steps of {cold.batch_size} traces, {cold.traces:,} traces in all"
         if cold.steps else "cold start  none",
         f"{settings.grpo.name:<12}{train.steps:,} steps of {train.prompts_per_step} prompts x "
@@ -143,7 +144,7 @@ def assemble(config: Any, defaults: Any, workdir: pathlib.Path) -> Run:
   """
   rows = assemble_rows(config, defaults)
   settings, plain, domains = rows.settings, rows.config, rows.domains
-  source = settings.model.source()
+  source = settings.model.get_source()
   source.check()
   workdir = Workdir(workdir)
   workdir.check_config(plain)

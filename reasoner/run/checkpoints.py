@@ -17,7 +17,6 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from reasoner.data import prompts
 from rewards.errors import ConfigError
 
 
@@ -56,11 +55,12 @@ class Checkpoints:
     modules: what is saved, by name: a module or optimizer, and the kind of its variables.
     keep: how many of the newest stay.
     recorder: its `state()`, which JSON can hold, is saved, and given back to its `restore`.
+    template: of the prompts that are trained on.
     before_save: called before each.
   """
 
   def __init__(
-      self, directory: pathlib.Path, modules: Mapping[str, tuple[Any, type]], *, keep: int,
+      self, directory: pathlib.Path, modules: Mapping[str, tuple[Any, type]], *, keep: int, template: str,
       recorder: Any = None, before_save: Callable[[], None] = lambda: None,
   ):  # fmt: skip
     options = ocp.CheckpointManagerOptions(
@@ -70,12 +70,13 @@ class Checkpoints:
     self._manager = ocp.CheckpointManager(self._directory, options=options)
     self._modules = dict(modules)
     self._recorder = recorder
+    self._template = template
     self._before_save = before_save
 
   def save(self, step: int) -> None:
     """Writes a checkpoint of `step` steps: the modules' arrays, and the prompt template."""
     self._before_save()
-    record = {"step": step, "template": prompts.TEMPLATE}
+    record = {"step": step, "template": self._template}
     if self._recorder is not None:
       record["recorded"] = self._recorder.state()
     arrays = {name: ocp.args.StandardSave(arrays_of(*module)) for name, module in self._modules.items()}
@@ -95,10 +96,10 @@ class Checkpoints:
       return 0
     record = self._manager.restore(step, args=ocp.args.Composite(record=ocp.args.JsonRestore()))["record"]
     template = record["template"]
-    if template != prompts.TEMPLATE:
+    if template != self._template:
       raise ConfigError(
           f"the checkpoint {self._directory}/{step} was trained under another prompt template:\n"
-          f"  its own: {template!r}\n  this one: {prompts.TEMPLATE!r}\n"
+          f"  its own: {template!r}\n  this one: {self._template!r}\n"
           "Use the code that made it, or another --workdir."
       )
     abstract = {

@@ -11,6 +11,7 @@ from flax import nnx
 
 from reasoner import models
 from reasoner.data import embedded_flaws
+from reasoner.data import prompts
 from reasoner.data import traces as traces_lib
 from reasoner.models import hugging_face
 from reasoner.models import lora
@@ -60,7 +61,7 @@ def supervise(
   saved = checkpoints.Checkpoints(
       workdir.checkpoints("cold_start"),
       {"model": (model, kind), "optimizer": (learner.optimizer, nnx.Variable)},
-      keep=1, before_save=workdir.claim,
+      keep=1, template=prompts.template(tokenizer.turns), before_save=workdir.claim,
   )  # fmt: skip
   start = saved.resume()
   if start < config.steps:

@@ -17,7 +17,6 @@ from typing import Any
 from typing import TYPE_CHECKING
 
 from reasoner.data import prompts
-from reasoner.models import gemma3
 from reasoner.models import lora
 from reasoner.models import mesh as mesh_lib
 from reasoner.models import peft_format
@@ -138,7 +137,7 @@ class Workdir:
           (self.config, config), (self.rows, rows), (self.environment, environment), (self.disco, disco)
       ):  # fmt: skip
         files.write_json(path, value)
-      files.write_text(self.template, prompts.TEMPLATE)
+      files.write_text(self.template, prompts.template(tokenizer.turns))
       self.tokenizer.write_bytes(tokenizer.proto)
 
     self._write_claim = write
@@ -160,23 +159,37 @@ class Workdir:
     """
     if not (self.config.exists() and self.summary.exists()):
       raise ConfigError(f"{self.path} holds no finished run: the command that began it continues it.")
-    if (template := self.template.read_text(encoding="utf-8")) != prompts.TEMPLATE:
+    settings = Settings.of(files.read_json(self.config))
+    source = settings.model.get_source()
+    here = prompts.template(source.family.TURNS)
+    if (template := self.template.read_text(encoding="utf-8")) != here:
       raise ConfigError(
           f"{self.path} was trained under another prompt template:\n  its own: {template!r}\n"
-          f"  this one: {prompts.TEMPLATE!r}\nUse the code that made it."
+          f"  this one: {here!r}\nUse the code that made it."
       )
-    settings = Settings.of(files.read_json(self.config))
     mesh = mesh or mesh_lib.make_mesh(1, 1)
     dtype = mesh_lib.compute_dtype(settings.model.dtype)
     if self.base.is_dir():  # of a model that started from nothing
-      base = gemma3.load_directory(self.base, mesh, dtype)
+      base = source.family.load_directory(self.base, mesh, dtype)
     else:
-      base = settings.model.source().load(mesh, dtype, settings.seed)
+      self._check_model(source.origin()["model_sha256"])
+      base = source.load(mesh, dtype, settings.seed)
     model = lora.add_lora(base, seed=settings.seed, **dataclasses.asdict(settings.model.lora))
     peft_format.read(self.adapter, model, settings.model.lora)
     return Finished(
-        model=model, mesh=mesh, tokenizer=Tokenizer(self.tokenizer.read_bytes()), settings=settings
+        model=model,
+        mesh=mesh,
+        tokenizer=source.family.tokenizer(self.tokenizer.read_bytes()),
+        settings=settings,
     )
+
+  def _check_model(self, sha256: str) -> None:
+    then = files.read_json(self.environment).get("model_sha256", sha256)
+    if then != sha256:
+      raise ConfigError(
+          f"{self.path} was trained on a model whose files have sha256 {then}; those that its config names"
+          f" now have {sha256}: find the former and edit config.model in {self.config}."
+      )
 
 
 def _differences(theirs: Any, ours: Any, place: str) -> list[str]:

@@ -32,6 +32,7 @@ def tiny_actor(mesh, seed: int = 0):
   import jax.numpy as jnp
   from tunix.models.gemma3 import model as gemma3
 
+  from reasoner.models import gemma3 as family
   from reasoner.models import lora
   from reasoner.models import mesh as mesh_lib
 
@@ -46,7 +47,7 @@ def tiny_actor(mesh, seed: int = 0):
       value = parameter.get_value()
       parameter.set_value(scale * jax.random.normal(jax.random.key(value.size), value.shape))
   return lora.add_lora(
-      mesh_lib.place(model, mesh), rank=4, alpha=8.0, modules=tuple(lora.MODULES), seed=seed
+      mesh_lib.place(model, mesh), rank=4, alpha=8.0, modules=tuple(family.MODULES), seed=seed
   )
 
 

@@ -3,6 +3,7 @@
 from reasoner.data import embedded_flaws
 from reasoner.data import plans
 from reasoner.data import traces as traces_lib
+from reasoner.models.gemma3 import TURNS
 from rewards import format as output_format
 from rewards.schema import Example
 from rewards.schema import Number
@@ -14,6 +15,7 @@ class Tokenizer:
   """One token a character; the turn's end and the tags are one token each."""
 
   pieces = ("<end_of_turn>", *output_format.TAGS)
+  turns = TURNS
   vocab_size = 64
   eos_ids = (1, 5)
 

@@ -9,6 +9,7 @@ from flax import nnx
 
 from reasoner.data import prompts
 from reasoner.models import embedded
+from reasoner.models import gemma3
 from reasoner.models import lora
 from reasoner.models import mesh as mesh_lib
 from rewards import format as output_format
@@ -39,12 +40,12 @@ def test_gemma_s_first_ids_are_kept_and_both_ends_of_a_completion_known(tokenize
 
 def test_what_surrounds_the_task_costs_three_tokens(tokenizer):
   task = "Ann counts 2 pears."
-  framed = tokenizer.encode(prompts.TEMPLATE.format(task=task))
+  framed = tokenizer.encode(prompts.template(gemma3.TURNS).format(task=task))
   assert len(framed) == 3 + len(tokenizer.encode(f" {task}"))
 
 
 @pytest.mark.parametrize("text", [
-    prompts.TEMPLATE.format(task="Ann counts 2 pears."), "def f(x):\n  return x + 1", "  two  spaces ", "a…b",
+    prompts.template(gemma3.TURNS).format(task="Ann counts 2 pears."), "def f(x):\n  return x + 1", "  two  spaces ", "a…b",
     "".join(map(chr, range(32, 127))),
 ])
 def test_text_survives_encoding(tokenizer, text):
@@ -92,7 +93,7 @@ def test_flattened_feed_forward_products_are_tunix_s_own(model):
 def test_lora_reaches_every_module(model):
   mesh = mesh_lib.make_mesh(1, 1)
   actor = lora.add_lora(
-      mesh_lib.place(model, mesh), rank=2, alpha=4.0, modules=tuple(lora.MODULES), seed=0
+      mesh_lib.place(model, mesh), rank=2, alpha=4.0, modules=tuple(gemma3.MODULES), seed=0
   )
   adapters = nnx.to_flat_state(nnx.state(actor, nnx.LoRAParam))
   assert len(adapters) == 2 * 6 * 2  # A and B, six modules, two layers

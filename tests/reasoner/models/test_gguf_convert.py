@@ -9,7 +9,6 @@ gguf = pytest.importorskip("gguf", reason="gguf comes with the extra [gemma270m]
 
 from reasoner.models import gemma3  # noqa: E402
 from reasoner.models import gguf_convert  # noqa: E402
-from reasoner.models.tokenizer import Tokenizer  # noqa: E402
 
 WIDTH, HIDDEN, HEAD = 32, 64, 32
 SPECIAL = ["<pad>", "<eos>", "<bos>", "<unk>", "<start_of_turn>", "<end_of_turn>", "\n", "  "]
@@ -113,21 +112,21 @@ def test_the_configuration_is_that_of_the_file(converted):
 
 
 def test_turn_markers_become_pieces_that_text_can_hold_and_the_first_three_stay_control(converted):
-  tokenizer = Tokenizer((converted[0] / "tokenizer.model").read_bytes())
+  tokenizer = gemma3.tokenizer((converted[0] / "tokenizer.model").read_bytes())
   assert tokenizer.encode("<start_of_turn>ab\n<end_of_turn>") == [4, TOKENS.index("ab"), 6, 5]
   assert tokenizer.bos_id() not in tokenizer.encode("<bos>")
   assert tokenizer.eos_ids == (1, 5)
 
 
 def test_no_space_is_put_before_a_text_and_unknown_letters_become_bytes(converted):
-  tokenizer = Tokenizer((converted[0] / "tokenizer.model").read_bytes())
+  tokenizer = gemma3.tokenizer((converted[0] / "tokenizer.model").read_bytes())
   assert tokenizer.encode("ab ab") == [TOKENS.index("ab"), TOKENS.index("▁ab")]
   assert tokenizer.encode("é") == [TOKENS.index("<0xC3>"), TOKENS.index("<0xA9>")]
   assert tokenizer.decode(tokenizer.encode(" ab é")) == " ab é"
 
 
 def test_a_run_of_spaces_is_the_piece_that_the_vocabulary_has_for_it(converted):
-  tokenizer = Tokenizer((converted[0] / "tokenizer.model").read_bytes())
+  tokenizer = gemma3.tokenizer((converted[0] / "tokenizer.model").read_bytes())
   assert tokenizer.encode("a  ab") == [TOKENS.index("a"), TOKENS.index("  "), TOKENS.index("ab")]
   assert tokenizer.decode(tokenizer.encode("a  ab")) == "a  ab"
 

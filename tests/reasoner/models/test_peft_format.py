@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from reasoner.models import embedded
+from reasoner.models import gemma3
 from reasoner.models import hugging_face
 from reasoner.models import lora
 from reasoner.models import mesh as mesh_lib
@@ -54,7 +55,7 @@ def base():
 
 
 def settings(*modules):
-  return lora.Lora(rank=3, alpha=6.0, modules=modules or tuple(lora.MODULES))
+  return lora.Lora(rank=3, alpha=6.0, modules=modules or tuple(gemma3.MODULES))
 
 
 def actor_of(base, of):

@@ -4,13 +4,13 @@ import pickle
 
 import pytest
 
-from reasoner.models.tokenizer import Tokenizer
+from reasoner.models import gemma3
 from rewards.errors import ConfigError
 
 
 @pytest.fixture(name="tokenizer")
 def _tokenizer(gemma_like_proto):
-  return Tokenizer(gemma_like_proto)
+  return gemma3.tokenizer(gemma_like_proto)
 
 
 def test_turn_markers_are_single_ids_and_nothing_is_added_around_them(tokenizer):
@@ -42,6 +42,7 @@ def test_an_id_beyond_the_vocabulary_shows_as_unknown_instead_of_raising(tokeniz
 def test_a_pickled_tokenizer_encodes_the_same(tokenizer):
   copy = pickle.loads(pickle.dumps(tokenizer))
   assert copy.encode("nine sheep") == tokenizer.encode("nine sheep")
+  assert copy.turns == tokenizer.turns == gemma3.TURNS
 
 
 def test_tunix_accepts_it_and_prepends_one_bos(tokenizer):
@@ -54,4 +55,4 @@ def test_tunix_accepts_it_and_prepends_one_bos(tokenizer):
 
 def test_a_tokenizer_without_the_turn_markers_is_refused(gemma_like_proto):
   with pytest.raises(ConfigError, match="'<end_of_turn>' is not one token"):
-    Tokenizer(gemma_like_proto.replace(b"<end_of_turn>", b"<ene_of_turn>"))
+    gemma3.tokenizer(gemma_like_proto.replace(b"<end_of_turn>", b"<ene_of_turn>"))

@@ -5,7 +5,6 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from reasoner.data import prompts
 from reasoner.run import checkpoints
 from rewards.errors import ConfigError
 
@@ -14,8 +13,10 @@ def model(seed):
   return nnx.Linear(3, 2, rngs=nnx.Rngs(seed))
 
 
-def saved(directory, module, keep=1, **settings):
-  return checkpoints.Checkpoints(directory, {"model": (module, nnx.Param)}, keep=keep, **settings)
+def saved(directory, module, keep=1, template="</answer>\n\nTask: {task}", **settings):
+  return checkpoints.Checkpoints(
+      directory, {"model": (module, nnx.Param)}, keep=keep, template=template, **settings
+  )
 
 
 def test_arrays_come_back_to_the_same_bits_into_another_module(tmp_path):
@@ -28,12 +29,10 @@ def test_arrays_come_back_to_the_same_bits_into_another_module(tmp_path):
   assert checkpoints.sha256(checkpoints.arrays_of(model(1))) != digest
 
 
-def test_a_checkpoint_of_another_template_is_refused_with_both_shown(tmp_path, monkeypatch):
-  kept = saved(tmp_path, model(0))
-  kept.save(1)
-  monkeypatch.setattr(prompts, "TEMPLATE", prompts.TEMPLATE.replace("\n\nTask", "\nTask"))
+def test_a_checkpoint_of_another_template_is_refused_with_both_shown(tmp_path):
+  saved(tmp_path, model(0)).save(1)
   with pytest.raises(ConfigError, match="another prompt template") as error:
-    kept.resume()
+    saved(tmp_path, model(0), template="</answer>\nTask: {task}").resume()
   assert r"\n\nTask" in str(error.value) and r"</answer>\nTask" in str(error.value)
 
 

@@ -40,7 +40,9 @@ def test_every_shipped_recipe_and_variant_resolves(recipe):
 
 
 def test_there_are_recipes():
-  assert {r.rpartition(":")[2] for r in shipped()} >= {"embedded", "embedded_clean", "gemma3_270m", "gemma3_1b"}
+  assert {r.rpartition(":")[2] for r in shipped()} >= {
+      "embedded", "embedded_clean", "gemma3_270m", "gemma3_270m_cpu", "gemma3_1b",
+  }
 
 
 @pytest.mark.parametrize(

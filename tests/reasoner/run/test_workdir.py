@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from reasoner.data import prompts
+from reasoner.models import gemma3
 from reasoner.run import progress
 from reasoner.run.settings import Settings
 from reasoner.run.workdir import Workdir
@@ -23,6 +24,7 @@ def config_of(*overrides):
 
 class Tokenizer:
   proto = b"pieces"
+  turns = gemma3.TURNS
 
 
 def begin(workdir, config, **rows):
@@ -56,7 +58,7 @@ def test_the_first_result_claims_the_directory_and_later_ones_do_not_claim_again
   workdir.claim()
   workdir.before.write_text("")
   assert json.loads(workdir.environment.read_text()) == {"python": "3"}
-  assert workdir.template.read_text() == prompts.TEMPLATE and workdir.tokenizer.read_bytes() == b"pieces"
+  assert workdir.template.read_text() == prompts.template(gemma3.TURNS) and workdir.tokenizer.read_bytes() == b"pieces"
   again = Workdir(tmp_path)
   begin(again, config_of("--config.seed=1"), math="b")
   again.claim()
@@ -131,7 +133,7 @@ def test_a_finished_run_is_opened_without_rows_to_the_logits_that_it_ended_with(
   settings = Settings.of(config_of()).model.lora
   actor = trained(lora.add_lora(base, settings.rank, settings.alpha, settings.modules, seed=0))
   hugging_face.write_directory(workdir.base, actor, tokenizer)
-  peft_format.write(workdir.adapter, actor, settings, base=str(workdir.base), license="gemma", template=prompts.TEMPLATE)
+  peft_format.write(workdir.adapter, actor, settings, base=str(workdir.base), license="gemma", template="{task}")
   workdir.summary.write_text("{}")
 
   opened = workdir.open()
