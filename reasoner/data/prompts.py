@@ -11,6 +11,7 @@ and one that cannot be cut to fit is dropped and counted, both before anything i
 
 from collections.abc import Collection
 import dataclasses
+import json
 from typing import Protocol
 
 from reasoner.data.corpus import Corpus
@@ -68,6 +69,34 @@ def render(task: str, turns: Turns) -> str:
   open a turn of its own.
   """
   return template(turns).format(task=_defused(task, turns).strip())
+
+
+def chat_template(turns: Turns) -> str:
+  """Returns Jinja source that makes of one user message what `render` does, after a BOS token.
+
+  It goes with an exported model, so that whoever chats with it asks as it was trained. A system message
+  stands before the task of the next user message; earlier turns keep the instruction.
+  """
+  defused = "".join(f" | replace({json.dumps(a)}, {json.dumps(b)})" for a, b in defusals(turns).items())
+  user, model, end = (json.dumps(t) for t in (turns.start + turns.user + BEFORE_TASK, turns.start + turns.model, turns.end + "\n"))
+  return f"""\
+{{{{- bos_token -}}}}
+{{%- set told = namespace(system="") -%}}
+{{%- for message in messages -%}}
+  {{%- set text = message["content"]{defused} | trim -%}}
+  {{%- if message["role"] == "system" -%}}
+    {{%- set told.system = text + "\\n\\n" -%}}
+  {{%- elif message["role"] == "user" -%}}
+    {{{{- {user} + told.system + text + {end} -}}}}
+    {{%- set told.system = "" -%}}
+  {{%- else -%}}
+    {{{{- {model} + text + {end} -}}}}
+  {{%- endif -%}}
+{{%- endfor -%}}
+{{%- if add_generation_prompt -%}}
+  {{{{- {model} -}}}}
+{{%- endif -%}}
+"""
 
 
 def defusals(turns: Turns) -> dict[str, str]:

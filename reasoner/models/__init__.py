@@ -69,12 +69,15 @@ class ModelSource(Protocol):
 
   Attributes:
     family: its module; see family.py.
+    name: the release, or embedded. place: where it comes from, for a person to read; "" for nowhere.
     from_nothing: the weights are drawn, not read, and all of them need training before LoRA.
     base: what PEFT and a card call it: a repository on the hub, or a directory; "" where it is none.
     license: its terms.
   """
 
   family: ModuleType
+  name: str
+  place: str
   from_nothing: bool
   base: str
   license: family.License

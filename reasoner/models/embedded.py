@@ -53,7 +53,10 @@ class Embedded:
   from_nothing = True
   name, place, base = "embedded", "", ""
   license = License(
-      name="apache-2.0", title="this project's own", url="https://www.apache.org/licenses/LICENSE-2.0"
+      name="apache-2.0",
+      kaggle="Apache 2.0",
+      title="Apache License 2.0",
+      url="https://www.apache.org/licenses/LICENSE-2.0",
   )
 
   def check(self) -> None:
@@ -61,7 +64,7 @@ class Embedded:
 
   def origin(self) -> dict[str, str]:
     """Returns what a run records of where its model came from."""
-    return {"model": "embedded, from nothing", "model_license": self.license.text}
+    return {"model": "the embedded model of this project, which starts from nothing", "model_license": self.license.text}
 
   def load_tokenizer(self, texts: Iterable[str]) -> Tokenizer:
     """Returns a vocabulary learned from `texts`; see `train_tokenizer`."""

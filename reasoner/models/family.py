@@ -26,9 +26,10 @@ FAMILIES = ("reasoner.models.gemma3",)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class License:
-  """The terms that weights come under. name: as the hub has it."""
+  """The terms that weights come under. name: as the hub has it; kaggle: as Kaggle does."""
 
   name: str
+  kaggle: str
   title: str
   url: str
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
   from tunix.models.gemma3.model import Gemma3
   from tunix.models.gemma3.model import ModelConfig
 
-LICENSE = License(name="gemma", title="Gemma Terms of Use", url="https://ai.google.dev/gemma/terms")
+LICENSE = License(name="gemma", kaggle="Gemma", title="Gemma Terms of Use", url="https://ai.google.dev/gemma/terms")
 TURNS = Turns(start="<start_of_turn>", end="<end_of_turn>")
 TUNIX = "tunix.models.gemma3.model"
 

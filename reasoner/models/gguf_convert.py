@@ -21,7 +21,8 @@ if TYPE_CHECKING:
   import gguf
   import numpy as np
 
-# Names inside of one block; GGUF counts blocks as blk.<n>, Hugging Face as model.layers.<n>.
+# Names outside of the blocks, and inside of one; GGUF counts blocks as blk.<n>, Hugging Face as model.layers.<n>.
+_NAMES = {"token_embd": "model.embed_tokens", "output_norm": "model.norm"}
 _BLOCK_NAMES = {
   "attn_norm": "input_layernorm",
   "attn_q": "self_attn.q_proj",
@@ -88,7 +89,9 @@ def _config(reader: "gguf.GGUFReader") -> dict:
     "hidden_activation": "gelu_pytorch_tanh",
     "max_position_embeddings": field("context_length"),
     "pad_token_id": 0,
-    "eos_token_id": [1, 106],
+    "eos_token_id": [1, reader.fields["tokenizer.ggml.eot_token_id"].contents()]
+    if "tokenizer.ggml.eot_token_id" in reader.fields
+    else [1, 106],
     "bos_token_id": 2,
   }
 
@@ -119,7 +122,7 @@ def _sentencepiece_model(reader: "gguf.GGUFReader") -> bytes:
     model.pieces.add(piece=piece, score=score, type=kind)
   model.trainer_spec.model_type = sentencepiece_model_pb2.TrainerSpec.BPE
   model.trainer_spec.vocab_size = len(model.pieces)
-  model.trainer_spec.byte_fallback = True
+  model.trainer_spec.byte_fallback = kinds.BYTE in field("token_type")
   for role, i in (
     ("unk", unknown),
     ("bos", field("bos_token_id")),
@@ -171,9 +174,19 @@ def _float32_rows(tensor: "gguf.ReaderTensor") -> "Iterable[np.ndarray]":
 
 def _hugging_face_name(name: str) -> str:
   """Returns e.g. model.layers.0.self_attn.q_proj.weight for blk.0.attn_q.weight."""
-  if name == "token_embd.weight":
-    return "model.embed_tokens.weight"
-  if name == "output_norm.weight":
-    return "model.norm.weight"
-  _, block, inner, _ = name.split(".")
+  outer = name.removesuffix(".weight")
+  if outer in _NAMES:
+    return f"{_NAMES[outer]}.weight"
+  _, block, inner = outer.split(".")
   return f"model.layers.{block}.{_BLOCK_NAMES[inner]}.weight"
+
+
+def gguf_name(name: str) -> str:
+  """Returns e.g. blk.0.attn_q.weight for model.layers.0.self_attn.q_proj.weight."""
+  inner = name.removesuffix(".weight")
+  for ours, theirs in _NAMES.items():
+    if inner == theirs:
+      return f"{ours}.weight"
+  _, _, block, inner = inner.split(".", 3)
+  (ours,) = (ours for ours, theirs in _BLOCK_NAMES.items() if theirs == inner)
+  return f"blk.{block}.{ours}.weight"

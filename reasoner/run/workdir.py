@@ -16,6 +16,7 @@ import pathlib
 from typing import Any
 from typing import TYPE_CHECKING
 
+from reasoner import models
 from reasoner.data import prompts
 from reasoner.models import lora
 from reasoner.models import mesh as mesh_lib
@@ -32,8 +33,13 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Finished:
-  """A finished run's model: its base with the trained adapter, on `mesh`, and what it was trained under."""
+  """A finished run's model: its base with the trained adapter, on `mesh`, and what it was trained under.
 
+  origin: where the base came from, as the run recorded it.
+  """
+
+  source: models.ModelSource
+  origin: str
   model: "Gemma3"
   mesh: "jax.sharding.Mesh"
   tokenizer: Tokenizer
@@ -177,6 +183,8 @@ class Workdir:
     model = lora.add_lora(base, seed=settings.seed, **dataclasses.asdict(settings.model.lora))
     peft_format.read(self.adapter, model, settings.model.lora)
     return Finished(
+        source=source,
+        origin=files.read_json(self.environment).get("model", source.name),
         model=model,
         mesh=mesh,
         tokenizer=source.family.tokenizer(self.tokenizer.read_bytes()),
