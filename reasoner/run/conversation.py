@@ -85,7 +85,7 @@ class Conversation(contextlib.ExitStack):
     Raises:
       ConfigError: there is none.
     """
-    source = models.get_source("gemma3_270m", path=str(path))  # a directory says its own sizes
+    source = models.get_source("gemma3", path=str(path))
     source.check()
     mesh = mesh_lib.make_mesh(1, 1)
     model, tokenizer = source.load(mesh, mesh_lib.compute_dtype("auto"), 0), source.load_tokenizer(())
