@@ -235,8 +235,11 @@ def finish(
       "environment": files.read_json(workdir.environment),
       "prompts": dict(prompt_counts),
       "domains": records.summary_by_domain(*map(files.read_lines, (workdir.before, workdir.after))),
+      "faults": len({(fault["uid"], fault["completion"]) for fault in files.read_lines(workdir.faults)}),
   }
   report.write(workdir.path, summary, run.config)
   files.write_json(workdir.summary, summary)
+  if summary["faults"]:
+    print(f"{summary['faults']} completions met a bug of a reward and were not scored: {workdir.faults}")
   print(f"Report: {workdir.report}")
   print(f"Talk to it: make chat WORKDIR={workdir.path}, or python -m reasoner.chat --workdir={workdir.path}")

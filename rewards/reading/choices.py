@@ -30,7 +30,7 @@ _HEAD_END = re.compile(
 _LEVELS = (tokens, functools.partial(tokens, singular=False), re.compile(r"[^\s.,;:!?()]+").findall)
 _BESIDE = frozenset("option choice letter label correct right best choose pick select one".split())
 _DISMISSAL = re.compile(
-    r"\b(?:not|unlike|rather than|instead of)\s+([^.,;:\n()]{1,80}(?:\([^()]{1,9}\))?)"
+    r"\b(?:(?<!if )not|unlike|rather than|instead of)\s+([^.,;:\n()]{1,80}(?:\([^()]{1,9}\))?)"
     r"|(?:^|[.;\n:]|\bbecause|\bsince)\s*([^.;\n]{1,120}?)\s+(?:is|are)\s+(?:all\s+|both\s+)?"
     r"(?:wrong|incorrect|false|not correct)\b(?=\s*(?:[.;,\n]|$|because))",
     re.IGNORECASE,
@@ -68,8 +68,8 @@ class Choices:
     # In prose a label stands in its own case, in brackets, behind "option", or where no word goes on.
     self.mention = re.compile(
         rf"(?<![\w'])(?:[(\[]({names})[)\]]|(?i:option|choice|answer|label)s?\s+({names})\b"
-        rf"|({names})(?=\s*(?:[).,;:!?/&\n=>(]|$)|\s+(?:{names}|is|are|was|were|and|or|but|would|because"
-        rf"|better)\b))"
+        rf"|({names})(?=\s*(?:[).,;:!?/&\n=>(\[]|$)|\s+(?:{names}|[Oo]ption|to|which|then|not|is|are|was|were"
+        rf"|and|or|but|would|because|better)\b))"
     )
 
   def label_of(self, match: re.Match) -> str:
@@ -160,7 +160,7 @@ class ChoiceKind(Kind):
 
 _REASON = re.compile(
     r"\s*(?:[,;:\u2014-]\s*)?(?:because|since|as|(?:(?:in|by|of) )?which|who|where|due to)\b"
-    r"(?!\s+(?:(?:it|they)\s+)?(?:is|are)\b)"
+    r"(?!\s+well\b)(?!\s+(?:(?:it|they)\s+)?(?:is|are)\b)"
     r"|[\s,;\u2014]*(?:explanation|reason|why)\s*:"
     r"|(?:[.,:!;\u2014]|\s-|\s*\n)\s*(?P<it>it|they|this|these)\s+(?!(?:is|are|was|were|also)\b)[a-z]",
     re.IGNORECASE,

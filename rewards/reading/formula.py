@@ -98,8 +98,9 @@ class FormulaKind(Kind):
     doubt.refuse_behind(reason)
     words.refuse_beside(re.findall("[A-Za-z']{2,}", _BEHIND.match(reason)[0]), self.prompt, words.UNITS)
     reason = _SILENT.sub(r" \1", reason)
-    rest = "" if _DOMAIN.match(reason) else _MEANING.sub("", reason.rstrip(" ."))
-    if re.search(r"[\d=<>]|\$\s*\w|\\[a-zA-Z]+", rest.replace(verdict, " ")):
+    rest = "" if _DOMAIN.match(reason) else _MEANING.sub("", reason.rstrip(" .$"))
+    rest = _SEGMENT.sub(lambda m: " " if same_text(m[1], verdict) else m[0], rest)
+    if re.search(r"[\d=<>$]|\\[a-zA-Z]+", rest):
       raise Refused("several", f"Reason: {reason.strip()[:60]!r} restricts it or names another value.")
 
 

@@ -54,7 +54,8 @@ _TURNS = frozenset(
     "say says said doubt false wrong incorrect untrue another other opposite instead about around roughly "
     "approximately nearly almost least most more less fewer than over under up between half twice double "
     "triple dozen pair times plus minus squared cubed reciprocal inverse without lack lacks seem seems "
-    "would-be some many hundred thousand million billion trillion tens score lakh crore".split()
+    "would-be some many hundred thousand million billion trillion tens score lakh crore isnt arent "
+    "wasnt werent dont doesnt didnt wont wouldnt cant couldnt shouldnt hasnt havent hadnt".split()
 )
 
 
@@ -148,7 +149,7 @@ def refuse_beside(words: list[str], prompt: str, allowed: frozenset[str] = froze
   known = prompt_words(prompt)
   for word in map(str.lower, words):
     forms = {word, _singular(word)}
-    if forms & _TURNS or word.endswith("n't"):
+    if forms & _TURNS or word.replace("'", "") in _TURNS:
       raise Refused("hedged", f"Doubt: {word!r} stands beside the verdict.")
     if not forms & (FUNCTION | allowed) and not (len(word) > 1 and set(map(stem, forms)) & known):
       raise Refused("unreadable", f"Beside: {word!r} is no small word, no unit and no word of the question.")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import pytest
 
 from rewards import reading
+from rewards.reading import words
 from rewards.schema import Choice
 from rewards.schema import Number
 from rewards.schema import Text
@@ -56,6 +57,8 @@ RIVALS = [
     "{} or {}", "{}, or {}", "{}, maybe {}", "{}, {}", "{} and {}", "{}\n{}", "{}; {}", "{}. Actually, {}.", "{} (or {})", "{}/{}",
     "The answer is {}. The answer is {}.", "{}. The answer is {}.", "{}, also known as {}", "Answer: {}\nAnswer: {}", "{}, so {}",
     "{} rather, {}", "It is {}. It is {}.", "{} [{}]", "{} - {}", "{}, no, {}", r"\boxed{{{}}} or \boxed{{{}}}",
+    "{} vs {}", "{} | {}", "{} ... {}", "{} -> {}", "1. {}\n2. {}", "{}, failing that {}", "{}, else {}", "{} as well as {}", "{} if not {}",
+    "{} to {}", "{}! {}!", "some say {}, some say {}", "{}. Hmm, {}.", "{} which is {}", "{}, i.e. {}", "{}? {}?", "{} => {}", "{} {}",
 ]  # fmt: skip
 
 
@@ -86,6 +89,32 @@ def test_a_sentence_in_doubt_is_refused_in_every_dress(kind, data):
   dress, doubt = data.draw(st.sampled_from(DRESSES)), data.draw(st.sampled_from(DOUBTS))
   answer = doubt.format(dress.format(data.draw(st.sampled_from(KINDS[kind][2]))))
   assert paid(kind, answer) == 0.0, answer
+
+
+WORD = st.text("abcdefghijklmnopqrstuvwxyz'", min_size=2, max_size=9)
+
+
+@settings(deadline=None, max_examples=150)
+@given(word=WORD | st.sampled_from(sorted(words.FUNCTION | words.UNITS)), place=st.sampled_from(
+    ["{} 60", "60 {}", "There are {} 60 apples", "The {} is 60", "60 apples {}", "{} carbon dioxide", "carbon dioxide {}", "B {}", "{} B"]
+))  # fmt: skip
+def test_beside_a_verdict_stand_small_words_units_and_the_questions_words_alone(word, place):
+  kind = "Number" if "60" in place else "Choice"
+  known = words.FUNCTION | words.UNITS if kind == "Number" else words.FUNCTION | set("option choice letter label right best one".split())
+  known = known | {"correct", "choose", "pick", "select"} | set(KINDS[kind][0].lower().strip("?").split())
+  if paid(kind, place.format(word)) == 1.0:
+    assert words.stem(word) in set(map(words.stem, known)) or words.stem(word.rstrip("s")) in set(map(words.stem, known)), (word, place)
+
+
+@pytest.mark.parametrize("word", [
+    "not", "no", "or", "if", "maybe", "about", "around", "nearly", "least", "most", "more", "less", "half", "twice", "dozen", "think",
+    "guess", "wrong", "another", "over", "under", "without", "hundred", "squared", "isn't",
+])  # fmt: skip
+def test_a_word_that_turns_a_verdict_refuses_it_even_where_the_question_has_it(word):
+  for kind in ("Number", "Choice", "ShortText"):
+    prompt, reference, right, *_ = KINDS[kind]
+    for place in ("{} {}", "It is {} {}"):
+      assert reading.score(place.format(word, right[0]), reference, f"{prompt} It is {word} so.") == 0.0, (kind, place)
 
 
 @pytest.mark.parametrize("kind", KINDS)
