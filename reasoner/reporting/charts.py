@@ -192,9 +192,10 @@ def _dots(axes, line: Line) -> None:
 def stack(axes, steps: Sequence[float], layers: Sequence[tuple[Sequence[float], str]]) -> None:
   """Draws smoothed layers, (values, colour), on top of each other."""
   window = window_of(len(steps))
-  axes.stackplot(
-      steps, [smooth(values, window) for values, _ in layers], colors=[c for _, c in layers], linewidth=0
-  )
+  if layers:  # a short run may have measured none
+    axes.stackplot(
+        steps, [smooth(values, window) for values, _ in layers], colors=[c for _, c in layers], linewidth=0
+    )
   axes.set_ylim(0, None)
   axes.margins(x=0.02)
   axes.set_axisbelow(True)

@@ -9,7 +9,7 @@ Dress     Markdown, HTML, quotes, pictures, LaTeX layout and `<think>...</think>
           thumb down is the word "not", a tilde before a verdict "about". A closing courtesy ("I
           hope this helps!") is left out.
 Size      20,000 characters are read for mathematics, 4,000 elsewhere; a literal has 400 digits, a sentence
-          with a number 2,000 characters, a formula 1,000, brackets go 10 deep.
+          with a number 2,000 characters, a formula 1,000; brackets, roots and fractions go 20 deep.
 Lead      "the answer is", "answer:", "A:", "####", the correct/best/final answer, option or choice is, or
           `\boxed{`; the last one counts. Where there is none, the last "so", "thus", "hence", "therefore",
           "finally", "in total", "altogether", "together", "total:" at the start of a clause, if a verdict
@@ -18,10 +18,10 @@ Lead      "the answer is", "answer:", "A:", "####", the correct/best/final answe
           answer is"). Several boxes are a list for a Formula and rivals for all else. To the letter, a
           Number's or text's own reference is always right.
 Beside    In the verdict's own sentence stand, beside the verdict, small words (the, it, is, has, there, of,
-          total, left, answer ...), words of the question (by stem: "takes" is "taken") and, for a Number
-          or Formula, units of measure and money. Any other word refuses. So do, even where the question
-          has them: not, or, if, maybe, about, least, more, half, times, dozen, think, wrong, another ...
-          words.py holds the lists.
+          total, left, answer, makes, costs, needs ...), words of the question (by stem: "takes" is
+          "taken") and, for a Number or Formula, units of measure and money. Any other word refuses. So
+          do, even where the question has them: not, or, if, maybe, about, least, more, half, times,
+          dozen, think, wrong, another ... words.py holds the lists.
 Doubt     In a reason these withdraw: hedges and retractions (not sure, unclear, probably, wrong, mistaken,
           lying, kidding, actually, instead, also known as, in theory), "?", "it could be", and a reason
           that opens with but, though, although, however, except, unless, if, only, when, or. There "not",
@@ -32,7 +32,8 @@ Number    one literal: 60, 60.00, 1,000, 1/2 in lowest terms, 3 1/2, 50%, $60, 6
           prompt gives; the same number again is none. Without a lead it is the first sentence with a
           number. Or the last member of a true chain of equations; lines of equations are read by the last.
           A false equation anywhere refuses the answer. Refused: what is left to compute (12 * 5, 6/8), a
-          unit of the dimension asked for that is another one, a fraction where a decimal is asked.
+          number behind to, from, by, into or "sum of", a letter that is no unit behind it (60 x), a unit
+          of the dimension asked for that is another one, a fraction where a decimal is asked.
           p% is p/100; where the question or the reference has percent, it is p too. Exact: no tolerance.
 Formula   one formula in its delimiters or alone, or a list joined by commas, "and", "or"; a leading name
           (x =, f(x) =) and a unit or \pmod{} behind it may be left out. Lists and sets in any order,

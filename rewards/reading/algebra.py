@@ -15,7 +15,7 @@ from rewards.reading.dress import compiled
 from rewards.reading.doubt import Refused
 from rewards.reading.dress import respelled
 
-MAX_CHARACTERS, MAX_DEPTH, MAX_DIGITS = 1_000, 10, 400
+MAX_CHARACTERS, MAX_DEPTH, MAX_DIGITS = 1_000, 20, 400
 MAX_BITS = 200_000  # of a value: 2^{20000} is one, 9^{9^9} is not
 MAX_FACTORIAL, MAX_EXPANDED = 3_000, 60  # n!, and the power of a sum
 
@@ -52,6 +52,7 @@ _SPELLING = compiled(
     (r"(?<=\d)\s*\\frac\s*\{(\d+)\}\s*\{(\d+)\}", r" \1/\2"),
     (r"\\sqrt\s*(\d+|[a-z]|\\pi)", r"\\sqrt{\1}"), (r"\\sqrt\s*\[\s*(\d)\s*\]", r"\\root\1"),
     (r"\\log\s*_\s*\{?(\w+)\}?", r"\\log_\1 "),
+    (rf"(\\(?:{_FUNCTIONS}))\s*\^\s*\{{?(\d)\}}?\s*({_ARGUMENT}|\([^()]*\))", r"(\1{\3})^\2"),  # \sin^2 x
     (rf"(\\(?:{_FUNCTIONS})(?:_\w+)?)(?![A-Za-z])(?!\s*[({{^_])\s*({_ARGUMENT})", r"\1{\2}"),
     (r"(\d+|[a-z]|\([^()]*\))\s*!", r"\\fact{\1}"), (r"\|([^|]{1,40})\|", r"\\abs{\1}"),
     (r"\\pmod\s*(?:\{\w+\}|\d)|\(\s*\\?mod\s*\w+\s*\)|°\s*$", " "),
@@ -179,9 +180,10 @@ class _Parser:
 
   def atom(self) -> Node:
     kind, token = self.tokens[self.at]
-    self.depth += 1
+    nests = kind == "call" or token in _CLOSING
+    self.depth += nests
     if self.depth > MAX_DEPTH:
-      raise Refused("too_long", f"Formula: brackets go {MAX_DEPTH} deep at most.")
+      raise Refused("too_long", f"Formula: brackets, roots and fractions go {MAX_DEPTH} deep at most.")
     if kind in ("word", "other", "end") or kind == "sign" and token not in _CLOSING:
       raise self.unreadable()
     self.at += 1
@@ -193,7 +195,7 @@ class _Parser:
       node = _called(token[1:], *(self.atom() for _ in range(1 + (token in (r"\frac", r"\binom")))))
     else:
       node = self.bracketed(token)
-    self.depth -= 1
+    self.depth -= nests
     return node
 
   def bracketed(self, opened: str) -> Node:

@@ -1,7 +1,7 @@
 """Doubt: the one closed list of what withdraws a verdict from outside of it, for all kinds of answers.
 
 One real input: `No. But it is not clear.` says "no" and takes it back. Inside of a verdict's own sentence
-words are on a list of what may stand there (words.harmful); this is what may not stand behind or before it.
+words are on a list of what may stand there (words.refuse_beside); this is what may not stand behind or before it.
 """
 
 import re

@@ -141,8 +141,8 @@ _DEFINED = re.compile(
     r"|=\s*[A-Za-z]\s*$"
 )
 _GLUED = re.compile(
-    r"[A-Za-z_.^*/)]§|\b(?<!total )(?:of|to|from|by|into)\s+§|§[,.:]§|§!"
-    r"|§(?!(?:[mgshlLFC]|[kcm]m|kg|m[lL]|am|pm|mph)(?![A-Za-z]))[A-Za-z_^({\\]"
+    r"[A-Za-z_.^*/)]§|\b(?:to|from|by|into|(?:sum|product|difference|root|square|m..imum|multiple) of)\s+§"
+    r"|§[,.:]§|§!|§(?!(?:[mgshlLFC]|[kcm]m|kg|m[lL]|am|pm|mph)(?![A-Za-z]))[A-Za-z_^({\\]"
 )
 _PLAIN = re.compile(r"[A-Za-z\s',.:()°/§=-]*[.!]*")
 _MEASURES = (

@@ -41,7 +41,9 @@ FUNCTION = frozenset(
     "a an the of in on for to that which this these it its it's is are was were be been by with from at as "
     "there called known named do does did has have had he she his her they their them we you i your what "
     "into during through via using use so will would can must per each every all total altogether together "
-    "left equals final answer value result solution solutions number amount".split()
+    "left equals final answer value result solution solutions number amount make makes made get gets got "
+    "give gives need needs take takes took spend spends spent cost costs pay pays paid earn earns earned buy "
+    "buys bought sell sells sold use used remain remains remaining still now means profit".split()
 )
 UNITS = frozenset(
     "dollar cent euro pound percent degree c f meter metre centimeter millimeter kilometer inch foot yard "

@@ -266,7 +266,7 @@ def test_beside_a_number_stand_the_questions_words_units_and_small_words_alone()
   for answer in ("60 apples", "Tom has 60 apples.", "In his bags he has 60 apples.", "There are 60.", "60 minutes", "It costs $60."):
     assert score(answer, "60", BAGS.replace("How", "What does it cost, and how")) == 1.0, answer
   for answer in (
-      "60 pears", "Ann has 60 apples.", "60th", "60-year-old", "60 and 60", "60 gross", "Evidently 60", "60, ha ha", "Total cost = $60",
+      "60 pears", "Ann has 60 apples.", "60th", "60-year-old", "60 and 60", "60 gross", "Evidently 60", "60, ha ha", "Total weight = 60",
       "The apples that are not in the bags are 60.", "Verily I say 60", "60 fold", "60 shy", "minus the 60", "60 a piece of cake",
   ):  # fmt: skip
     assert score(answer, "60", BAGS) == 0.0, answer
