@@ -91,6 +91,76 @@ def test_a_sentence_in_doubt_is_refused_in_every_dress(kind, data):
   assert paid(kind, answer) == 0.0, answer
 
 
+# Question, reference, answers that the page of rules pays, answers that it refuses.
+PAGE = [
+    ('There are 5 bags with 12 apples each. How many apples does Tom have?', Number(text='60'),
+     ['<think>59?</think>60', '**60**\n\nI hope this helps!', 'We add.\nThe final answer is: 60',
+      '12 * 4 = 48, then 12 more. Answer: 60', 'Tom has 60 apples.', 'Tom needs 60 apples.', '60 minutes',
+      '60, because 5 * 12 = 60', '5 * 12 = 60', '60/1', 'x = 60', '6e1', 'sixty', '$60'],
+     ['60 ❌', '~60', 'The answer is 59.\n\nThe answer is 60.', '59\n\nThe answer is 60.',
+      'I do not believe the answer is 60', r"\boxed{60} and \boxed{61}", 'Mary has 60 apples.',
+      'Tom has 60 red apples.', 'Tom has 60 apples in 5 bags.', '60 dozen', '60, but I am not sure',
+      '60, because 5 bags have 12 each', '5 * 12 = 61', '5 * 12', '120/2', '2x = 60', '60%',
+      '60. 61 would be too much.']),
+    ('How many hours?', Number(text='60'),
+     [],
+     ['60 minutes']),
+    ('What is the chance?', Number(text='0.5'),
+     ['50%'],
+     []),
+    ('What percent?', Number(text='50'),
+     ['50%'],
+     []),
+    ('Write 3/8 as a decimal.', Number(text='0.375'),
+     [],
+     ['3/8']),
+    ('What is the side of the triangle?', Number(text='2\\sqrt{3}'),
+     [r"$\sqrt{12}$", r"The side is $2\sqrt{3}$ cm.", r"$x=2\sqrt{3}$"],
+     [r"The edge is $2\sqrt{3}$.", r"$2\sqrt{3} \approx 3.46$", r"$\sqrt{3}+\sqrt{3}$", r"$2\sqrt{3}$, $x>1$"]),
+    ('Simplify $\\sqrt{12}$.', Number(text='2\\sqrt{3}'),
+     [],
+     [r"$\sqrt{12}$"]),
+    ('Solve.', Number(text='1,2'),
+     ['$x=2$ or $x=1$'],
+     []),
+    ('Solve.', Number(text='(1,2)'),
+     [],
+     ['(2,1)']),
+    ('Solve.', Number(text='x<3'),
+     [r"$(-\infty,3)$"],
+     []),
+    ('Find the line.', Number(text='y=2x'),
+     ['$2y=4x$'],
+     []),
+    ('Solve.', Number(text='n=3k'),
+     [r"$n=3k$, $k \in \mathbb{Z}$"],
+     []),
+    ('Which gas do plants take in?', Choice(text='carbon dioxide', label='B', choices=(('A', 'oxygen'), ('B', 'carbon dioxide'), ('C', 'nitrogen'), ('D', 'helium'))),
+     ['(b)', 'Option B', 'Carbon-dioxide', 'Plants take in carbon dioxide.', 'B, not C', 'B is correct',
+      'A and C are wrong. The answer is B.', 'B. A and C are wrong.'],
+     ['B. oxygen', 'Plants love carbon dioxide.', 'B. Oxygen is released.', 'B, if I had to choose']),
+    ('Can a whale drown?', YesNo(value=True),
+     ['Yes, because it has lungs.', 'It is true.', 'Yes, a whale can drown.'],
+     ['No one knows', 'Yes. No.', 'Yes, it cannot', 'Yes, unless it flies', 'Yes. Although rare.']),
+    ('Can a whale drown?', YesNo(value=False),
+     ['No, it cannot'],
+     []),
+    ('Which organelle makes energy in a cell?', Text(text='mitochondria', aliases=('chondriosome',)),
+     ['The chondriosomes', 'The organelle is the mitochondrion.', 'Mitochondria. They burn sugar.',
+      'Mitochondria, not the nucleus.', 'Cells have mitochondria.'],
+     ['mitochondria and nucleus', 'Mitochondria, the nucleus', 'mitochondria, also known as nucleus']),
+    ('Is f even or odd?', Number(text='\\text{Even}'),
+     ['even'],
+     []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("prompt, reference, paid_, refused", PAGE)
+def test_the_page_of_rules_tells_these_verdicts(prompt, reference, paid_, refused):
+  assert [answer for answer in paid_ if reading.score(answer, reference, prompt) != 1.0] == []
+  assert [answer for answer in refused if reading.score(answer, reference, prompt) != 0.0] == []
+
+
 WORD = st.text("abcdefghijklmnopqrstuvwxyz'", min_size=2, max_size=9)
 
 
