@@ -12,8 +12,8 @@ import re
 import typing
 
 from rewards.reading.dress import compiled
-from rewards.reading.doubt import Refused
 from rewards.reading.dress import respelled
+from rewards.reading.words import Refused
 
 MAX_CHARACTERS, MAX_DEPTH, MAX_DIGITS = 1_000, 20, 400
 MAX_BITS = 200_000  # of a value: 2^{20000} is one, 9^{9^9} is not

@@ -1,24 +1,20 @@
-"""Words as verdicts: one of several given choices, or a short text with its aliases.
+"""Words as verdicts: one of several given choices, a short text with its aliases, yes and no.
 
-One real input: `**B) carbon dioxide**, because plants need it` against four gases is choice B. Both kinds
-read the longest head of a text that names one candidate beside harmless words; what follows is its reason.
-Not here: what a choice means; a paraphrase of its text is refused.
+One real input: `**B) carbon dioxide**, because plants need it` against four gases is choice B. Choices and
+texts are read from the longest head that names one candidate beside harmless words; what follows is the
+reason. Not here: what a choice means; a paraphrase of its text is refused.
 """
 
 import functools
 import re
 
-from rewards.reading import doubt
-from rewards.reading.doubt import Refused
+from rewards.reading import words
 from rewards.reading.dress import undress
 from rewards.reading.dress import wordy
 from rewards.reading.sentences import Kind
 from rewards.reading.sentences import SENTENCE
-from rewards.reading.words import FUNCTION
 from rewards.reading.words import key
-from rewards.reading.words import prompt_words
-from rewards.reading.words import refuse_beside
-from rewards.reading.words import stem
+from rewards.reading.words import Refused
 from rewards.reading.words import tokens
 
 _LONGEST_HEAD, _MOST_HEADS = 600, 16
@@ -120,7 +116,7 @@ class ChoiceKind(Kind):
       found, left = self.choices.mentioned(head, self.choices.full)
       if len(found) == 1 and found >= self.choices.mentioned(head, self.choices.short)[0]:
         try:
-          refuse_beside(left, self.prompt, _BESIDE)
+          words.refuse_beside(left, self.prompt, _BESIDE)
           return found.pop(), body[len(head) :]
         except Refused as refusal:
           refused = refusal
@@ -150,7 +146,7 @@ class ChoiceKind(Kind):
       dismissed, _ = self.choices.mentioned((match[1] or match[2]) + ".", self.choices.short)
       if dismissed and verdict not in dismissed:
         reason = reason[: match.start()] + " . " + reason[match.end() :]
-    doubt.refuse_behind(reason)
+    words.refuse_behind(reason)
     others = self.choices.mentioned(reason, self.choices.short)[0] - {verdict}
     if others:
       raise Refused("several", f"Reason: it names another choice, {sorted(others)[0]}.")
@@ -217,29 +213,110 @@ class ShortTextKind(Kind):
     joined = f" {' '.join(tokens(head))} "
     for own in self.names:
       left = joined.replace(own, " ", 1).split()
-      is_offered = "or" in prompt_words(self.prompt) and any(word not in FUNCTION for word in left)
+      is_offered = "or" in words.prompt_words(self.prompt) and not set(left) <= words.FUNCTION
       is_once = joined.count(own) == 1 and len(left) + len(own.split()) == len(joined.split())
       is_list = "," in head and "," not in self.prompt or SENTENCE.search(head.rstrip(" .!"))
       if is_once and not is_offered and not is_list and key(head) not in key(self.prompt):
-        refuse_beside(left, self.prompt)
+        words.refuse_beside(left, self.prompt)
         return True
     return False
 
   def bare(self, line: str) -> bool | None:
-    words = [word for word in tokens(wordy(line)) if word not in _LEADING]
-    return None if not 0 < len(words) <= 3 or line.rstrip().endswith(":") else key(wordy(line)) in self.keys
+    own = [word for word in tokens(wordy(line)) if word not in _LEADING]
+    return None if not 0 < len(own) <= 3 or line.rstrip().endswith(":") else key(wordy(line)) in self.keys
 
   def check(self, verdict: bool, reason: str) -> None:
     """Refuses whatever is not shown to be a reason: it may be a further candidate."""
-    known = prompt_words(self.prompt)
+    known = words.prompt_words(self.prompt)
     aside = re.match(r"\s*\(([^()]*)\)|\s*[,\u2014-]\s*((?:the|an?)\s[^.!\n]*)(?=[.!]?\s*$)", reason)
-    words = re.sub(r"^(?:plural|singular):\s+", "", aside[1] or aside[2] or "") if aside else ""
-    is_asked = words and "or" not in known and all(stem(word) in known for word in tokens(words))
-    if is_asked or key(words) in self.keys:
+    said = re.sub(r"^(?:plural|singular):\s+", "", aside[1] or aside[2] or "") if aside else ""
+    is_asked = said and "or" not in known and all(words.stem(word) in known for word in tokens(said))
+    if is_asked or key(said) in self.keys:
       reason = reason[aside.end() :]
     if not reason.strip(" .!)\n") or _NOT_THE_OTHER.fullmatch(reason):
       return
-    doubt.refuse_behind(reason)
+    words.refuse_behind(reason)
     offers = _REASON.match(reason)
     if not offers or offers["it"] and "or" in known:  # "decreases. It increases."
       raise Refused("several", f"Reason: {reason.strip(' .,')[:60]!r} may be another candidate.")
+
+
+# ---- Yes and no ----------------------------------------------------------------------------------
+
+# "No" is a determiner before a noun, "true" an adjective: behind the word comes an end or a pronoun.
+_EMPHASIS = r"(?:indeed|definitely|absolutely|certainly|of course|is the (?:correct |right )?answer)"
+_YES_OR_NO = re.compile(
+    r"\s*\(?(?:(?:it|this|that|the (?:statement|claim|sentence))(?:'s| is)\s+(?:an?\s+)?)?"
+    rf"(yes|no|true|false)\b(?![-'/=|&])\)?(?:\s+{_EMPHASIS}\b)?"
+    r"(?=\s*(?:$|[.,;:!\n(\u2014]|-\s|not\s*$)|\s+(?:because|since|as|its?|they|their|he|his|she|her"
+    r"|this|these|those|there|the|we|you)\b)",
+    re.IGNORECASE,
+)
+_OTHER = re.compile(
+    r"(?:^|[.,;:!?\n(\u2014|/]|-\s|\b(?:and|or|but|wait|yes|no|true|false|that|else|as|of|since|because|again)\b)"
+    r"\s*(?:an?\s+)?"
+    r"(yes|yeah|yep|no|nope|nah|true|false|not)\s*(?=$|[.,;:!?)\n\u2014|/]|\b(?:and|or|but)\b)",
+    re.IGNORECASE,
+)
+_JUDGEMENT = re.compile(
+    r"\b(?:it|this|that|the (?:statement|claim|answer|opposite))(?:'s| is|(?= isn't))(?:\s+\w+ly|\s+in fact)?"
+    r"\s+(n't\s+|isn't\s+|not\s+)?(true|correct|right|false|wrong|incorrect|untrue|a lie|a myth|yes|no)\b"
+    r"(?!\s+(?:to|for)\b)",
+    re.IGNORECASE,
+)
+_POSITIVE = ("yes", "true", "yeah", "yep", "correct", "right")
+_NEGATION = re.compile(
+    r"\b(?:not|never|cannot|no|none|neither|nobody|nothing|nor|hardly|without|unable|fail(?:s|ed)?"
+    r"|impossible)\b|n't\b",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(
+    r"[.,;:!?()\n\u2014]|\s-\s|\b(?:because|since|although|though|but|and|so|which|in fact)\b", re.IGNORECASE
+)
+_AUXILIARIES = frozenset(
+    "is are am was were do does did would will could can should must has have had isn't aren't wasn't "
+    "weren't don't doesn't didn't wouldn't won't couldn't can't shouldn't hasn't haven't hadn't cannot "
+    "not so indeed really certainly definitely".split()
+)
+
+
+class YesNoKind(Kind):
+  """How yes and no are read; verdicts are booleans."""
+
+  name = "YesNo"
+
+  def take(self, body: str) -> tuple[bool, str] | None:
+    body = wordy(body)
+    match = _YES_OR_NO.match(body)
+    return (match[1].lower() in _POSITIVE, body[match.end() :]) if match else None
+
+  def bare(self, line: str) -> bool | None:
+    line = wordy(line).strip(" .,;:!").lower()
+    return line in _POSITIVE if line in ("yes", "no", "true", "false") else None
+
+  def check(self, verdict: bool, reason: str) -> None:
+    """Refuses a reason that says the other word, withdraws the verdict, or denies it."""
+    if not verdict:
+      reason = re.sub(r"(?i)^[\s,.]*(?:not|nope|incorrect)(?=[\s.!]*$)", "", reason)  # "No \u274c"
+    judgements = list(_JUDGEMENT.finditer(reason))
+    said = [(m[0], (m[2].lower() in _POSITIVE) != bool(m[1])) for m in judgements
+            if m[2].lower() not in self.prompt.lower()]  # fmt: skip
+    said += [(m[1], m[1].lower() in _POSITIVE) for m in _OTHER.finditer(reason)]
+    said += [(m[0], not verdict) for m in re.finditer(r"(?i)\bthat\s+(?:yes|no)\s*(?:[.,;!]|$)", reason)]
+    reason = _JUDGEMENT.sub(" ", reason)
+    said += [(c.strip(), not _NEGATION.search(c)) for c in _CLAUSE.split(reason) if self._replies(c)]
+    for phrase, says in said:
+      if says != verdict:
+        raise Refused("several", f"YesNo: {phrase[:60]!r} contradicts the verdict.")
+    words.refuse_behind(reason)
+
+  def _replies(self, clause: str) -> bool:
+    """Whether a clause has a polarity of its own: "it cannot", or the question's own words with a verb."""
+    said = re.findall(r"[a-z0-9']+", clause.lower())
+    if len(said) > 1 and said[0] in words.FUNCTION and all(word in _AUXILIARIES for word in said[1:]):
+      return True
+    light = words.FUNCTION | _AUXILIARIES
+    content = tokens(" ".join(word for word in said if word not in light and not _NEGATION.search(word)))
+    known = words.prompt_words(self.prompt)
+    claims = _NEGATION.search(clause) or any(word in _AUXILIARIES for word in said)
+    return bool(content and claims) and all(words.stem(word) in known for word in content)

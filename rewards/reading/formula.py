@@ -9,7 +9,6 @@ runs where it can be killed.
 import functools
 import re
 
-from rewards.reading import doubt
 from rewards.reading import words
 from rewards.reading.algebra import FLIPPED
 from rewards.reading.algebra import Node
@@ -19,9 +18,9 @@ from rewards.reading.algebra import size
 from rewards.reading.algebra import symbols
 from rewards.reading.algebra import value
 from rewards.reading.algebra import work
-from rewards.reading.doubt import Refused
 from rewards.reading.dress import undress
 from rewards.reading.sentences import Kind
+from rewards.reading.words import Refused
 
 _DISPLAY = re.compile(r"\$\$(.+?)\$\$|(?<!\\)\\\[(.+?)\\\]|(?<!\\)\\\((.+?)\\\)", re.DOTALL)
 _SEGMENT = re.compile(r"\$([^$]+)\$")
@@ -95,7 +94,7 @@ class FormulaKind(Kind):
 
   def check(self, verdict: str, reason: str) -> None:
     """Refuses a reason that withdraws the formula, restricts it, or names another value."""
-    doubt.refuse_behind(reason)
+    words.refuse_behind(reason)
     words.refuse_beside(re.findall("[A-Za-z']{2,}", _BEHIND.match(reason)[0]), self.prompt, words.UNITS)
     reason = _SILENT.sub(r" \1", reason)
     rest = "" if _DOMAIN.match(reason) else _MEANING.sub("", reason.rstrip(" .$"))

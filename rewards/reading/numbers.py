@@ -9,15 +9,11 @@ import re
 import typing
 
 from rewards.reading import algebra
-from rewards.reading import doubt
+from rewards.reading import words
 from rewards.reading.dress import compiled
-from rewards.reading.doubt import Refused
 from rewards.reading.dress import respelled
 from rewards.reading.sentences import Kind
-from rewards.reading.words import digits
-from rewards.reading.words import refuse_beside
-from rewards.reading.words import SCALES
-from rewards.reading.words import UNITS
+from rewards.reading.words import Refused
 
 MAX_STATEMENT_CHARACTERS = 2_000
 
@@ -26,8 +22,8 @@ _SPELLING = compiled(
     (r"\\[()\[\]]|(?:\b(?:US|CA?|A))?[$€£¥]|\b(?:USD|EUR|GBP)\b", ""),
     (r"(?<![\d.,])(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})+,\d{3}|[1-9]\d{0,2}(?: \d{3})+)(?![\d,])(?! \d)",
      lambda m: re.sub("[, ]", "", m[0])),
-    (rf"(?i)(?<![\d.])(\d+(?:\.\d+)?)\s*({'|'.join(SCALES)})\b",
-     lambda m: f"{m[1]}e{len(str(SCALES[m[2].lower()])) - 1}"),
+    (rf"(?i)(?<![\d.])(\d+(?:\.\d+)?)\s*({'|'.join(words.SCALES)})\b",
+     lambda m: f"{m[1]}e{len(str(words.SCALES[m[2].lower()])) - 1}"),
     (r"\\pmod\s*\{?\d+\}?|\(\\?mod\s*\{?\d+\}?\)", " "),  # a residue is a unit phrase
     (r"\\(?:times|cdot)(?![a-zA-Z])|(?<=[\d)])\s*[x×]\s*(?=\(?\d)|(?<=\d) times (?=\d)", "*"),
     (r"\\div(?![a-zA-Z])|(?<=\d) divided by (?=\d)", "/"),
@@ -73,7 +69,7 @@ class Chain(typing.NamedTuple):
 
 def spelled(text: str) -> str:
   """Returns a text with number words in digits and signs in ASCII, currency left out."""
-  return respelled(digits(text), _SPELLING)
+  return respelled(words.digits(text), _SPELLING)
 
 
 def _chain(match: re.Match) -> Chain:
@@ -169,7 +165,7 @@ class NumberKind(Kind):
       return self._stated(lines[-1]), ""
     skipped = re.match(r"[^0-9]*(?:[.!;]\s|\n)\s*", body)
     if skipped and skipped.end() < len(body):
-      doubt.refuse_before(skipped[0])
+      words.refuse_before(skipped[0])
       body = body[skipped.end() :]  # sentences without a number
     number = re.search("[0-9]", body)
     if not number:
@@ -196,7 +192,7 @@ class NumberKind(Kind):
       if not f.true:
         raise Refused("false_equation", f"Number: {f.text[:60]!r} is false.")
     names = re.sub(r"\b[A-Za-z]\b(?=[^§]*§)", " ", masked)  # "the value of x is 60"
-    refuse_beside(re.findall("[A-Za-z']+", names), self.prompt, UNITS)
+    words.refuse_beside(re.findall("[A-Za-z']+", names), self.prompt, words.UNITS)
     if not found or _GLUED.search(masked) or not _PLAIN.fullmatch(masked) or masked.count("=") > 1:
       raise Refused("unreadable", f"Number: {shown} is not one literal with a unit.")
     unit = re.search(r"§\s*([a-z]+?)s?\b", masked.lower())
@@ -215,7 +211,7 @@ class NumberKind(Kind):
 
   def check(self, value: Value, reason: str) -> None:
     """Refuses a reason that withdraws the number or names another one."""
-    doubt.refuse_behind(reason)
+    words.refuse_behind(reason)
     for match in _CHAIN.finditer(spelled(reason)):
       try:
         chain = _chain(match)

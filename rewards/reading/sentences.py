@@ -7,9 +7,9 @@ ShortText, Formula) says how its verdict is taken from a text; `settle` finds th
 
 import re
 
-from rewards.reading import doubt
-from rewards.reading.doubt import Refused
+from rewards.reading import words
 from rewards.reading.dress import undress
+from rewards.reading.words import Refused
 
 # The longest honest answers, solutions copied whole with a box at the end, have some 12,000 characters.
 MAX_ANSWER_CHARACTERS = 20_000
@@ -66,7 +66,7 @@ def prepared(answer: str, most: int = MAX_ANSWER_CHARACTERS) -> str:
     raise Refused("too_long", f"Size: the answer is too long; {most} characters are read.")
   if "<think>" in answer.rpartition("</think>")[2]:
     raise Refused("unreadable", "Dress: the answer ends while it is still thinking.")
-  return doubt.without_courtesy(undress(answer)).strip()
+  return words.without_courtesy(undress(answer)).strip()
 
 
 def leads(text: str) -> list[re.Match]:
@@ -111,7 +111,7 @@ def settle(text: str, kind: Kind):
   """Returns the one verdict of a prepared text, as `kind` takes it.
 
   Raises:
-    Refused: no verdict, several, or one that is in doubt.
+    Refused: no verdict, several, or one that is in words.
   """
   work, earlier, boxed = "", leads(text), boxes(text)
   if boxed:
@@ -132,7 +132,7 @@ def settle(text: str, kind: Kind):
   if taken is None:
     raise Refused("unreadable", f"{kind.name}: the answer states none.")
   verdict, reason = taken
-  doubt.refuse_before(_CLAUSE.split(work[-300:])[-1])
+  words.refuse_before(_CLAUSE.split(work[-300:])[-1])
   _refuse_rivals(kind, verdict, work, earlier)
   kind.check(verdict, reason)
   return verdict
