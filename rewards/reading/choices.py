@@ -253,8 +253,8 @@ _YES_OR_NO = re.compile(
     re.IGNORECASE,
 )
 _OTHER = re.compile(
-    r"(?:^|[.,;:!?\n(\u2014|/]|-\s|\b(?:and|or|but|wait|yes|no|true|false|that|else|as|of|since|because|again)\b)"
-    r"\s*(?:an?\s+)?"
+    r"(?:^|[.,;:!?\n(\u2014|/]|-\s"
+    r"|\b(?:and|or|but|wait|yes|no|true|false|that|else|as|of|since|because|again)\b)\s*(?:an?\s+)?"
     r"(yes|yeah|yep|no|nope|nah|true|false|not)\s*(?=$|[.,;:!?)\n\u2014|/]|\b(?:and|or|but)\b)",
     re.IGNORECASE,
 )

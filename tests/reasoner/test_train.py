@@ -11,8 +11,6 @@ import time
 
 import pytest
 
-from rewards.scorer import STRICT
-
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHRUNK = [
     "--config.cold_start.steps=6", "--config.cold_start.traces=64", "--config.cold_start.batch_size=8",
@@ -241,77 +239,3 @@ def test_a_new_domain_is_a_plugin_rows_and_a_few_lines_of_config(scratch):
   assert any("rewards/haiku/gate_pass_rate" in row for row in metrics)
   assert "haiku" in (workdir / "report.html").read_text()
   assert any(row["domain"] == "haiku" for row in json.loads((workdir / "disco.json").read_text()))
-
-
-# Half of the answers that its model writes meet a bug: in the reader of numbers, or in a reward of its own.
-FAULTY = """
-import sys
-from rewards import register
-from rewards.format import render
-from rewards.reading import numbers
-
-if "reasoner.policy.grpo" in sys.modules:  # not in the scoring processes
-  from reasoner.policy import grpo
-  init = grpo.Rollout.__init__
-  def answering(self, *, texts, **fields):
-    texts = [render("I think of it.", "271828" if i % 2 else "1") for i in range(len(texts))]
-    init(self, texts=texts, **fields)
-  grpo.Rollout.__init__ = answering
-
-if {ours}:
-  take = numbers.NumberKind.take
-  def taking(kind, body):
-    if "271828" in body:
-      1 / 0
-    return take(kind, body)
-  numbers.NumberKind.take = taking
-else:
-  @register("thinking", kind="quality", domains=("math",))
-  def thinking(completion, example):
-    return 1.0 / ("271828" not in completion.answer)  # a ZeroDivisionError too
-"""
-
-FAULTY_CONFIG = """
-from experiments import seven_domain
-
-def get_config():
-  config = seven_domain.get_config()
-  config.plugins = ({plugin!r},)
-  if not {ours}:
-    config.rewards.math.thinking = dict(weight=0.1)
-  return config
-"""
-
-
-def start_faulty(scratch, name, ours):
-  (scratch / f"{name}.py").write_text(FAULTY.format(ours=ours))
-  config = scratch / f"{name}_config.py"
-  config.write_text(FAULTY_CONFIG.format(plugin=str(scratch / f"{name}.py"), ours=ours))
-  return start(scratch, scratch / f"{name}_run", "--config.train.steps=1", config=str(config))
-
-
-def test_a_bug_of_our_own_reader_leaves_its_rows_unscored_and_the_run_ends_and_says_so(scratch, monkeypatch):
-  monkeypatch.delenv(STRICT)
-  workdir = scratch / "ours_run"
-  summary = finish(start_faulty(scratch, "ours", True), workdir)
-  faults = lines(workdir / "faults.jsonl")
-  assert faults and all("ZeroDivisionError" in f["error"] and "271828" in f["completion"] for f in faults)
-  assert {f["domain"] for f in faults} == {"math"}
-  assert summary["faults"] == len({(f["uid"], f["completion"]) for f in faults})
-  assert f"{summary['faults']} completions met a bug of a reward" in (scratch / "ours_run.log").read_text()
-  records = [r for r in lines(workdir / "evaluation_after.jsonl") if r["domain"] == "math"]
-  met = [r for r in records if "271828" in r["completion"]]
-  assert met and all(r["total"] is None for r in met)
-  assert all(r["total"] is not None for r in records if r not in met)
-
-
-@pytest.mark.parametrize("ours", [True, False])
-def test_a_bug_stops_a_test_run_and_a_plugins_bug_any_run_and_names_the_row(scratch, monkeypatch, ours):
-  if not ours:
-    monkeypatch.delenv(STRICT)
-  name = "strict" if ours else "plugin"
-  assert start_faulty(scratch, name, ours).wait(timeout=500) == 2
-  (said,) = {line for line in (scratch / f"{name}_run.log").read_text().splitlines() if "ZeroDivisionError" in line}
-  (kept,) = lines(scratch / f"{name}_run" / "faults.jsonl")
-  assert kept["uid"] in said and kept["domain"] == "math" and "271828" in kept["completion"]
-  assert not (scratch / f"{name}_run" / "summary.json").exists()
