@@ -16,7 +16,7 @@ setuptools.setup(
     package_data={
         "rewards.attacks": ["*.html"],
         "rewards.measures": ["*.npz"],
-        "reasoner.reporting": ["*.css", "*.html"],
+        "reasoner.reporting": ["*.css", "*.html", "*.md"],
     },
     install_requires=[
         "absl-py",

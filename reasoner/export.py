@@ -117,7 +117,7 @@ def write(directory: pathlib.Path, finished: Finished, run: Workdir, gguf: str |
     (directory / MODELFILE).write_text(modelfile, encoding="utf-8")
   page = card.write(
       settings, files.read_json(run.summary),
-      base=finished.source.base, origin=finished.origin, license=license, template=template, gguf=name,
+      base=finished.source.hub, origin=finished.origin, license=license, template=template, gguf=name,
   )  # fmt: skip
   (directory / CARD).write_text(page, encoding="utf-8")
 

@@ -78,7 +78,8 @@ def chat_template(turns: Turns) -> str:
   stands before the task of the next user message; earlier turns keep the instruction.
   """
   defused = "".join(f" | replace({json.dumps(a)}, {json.dumps(b)})" for a, b in defusals(turns).items())
-  user, model, end = (json.dumps(t) for t in (turns.start + turns.user + BEFORE_TASK, turns.start + turns.model, turns.end + "\n"))
+  opened, reply, closed = turns.start + turns.user + BEFORE_TASK, turns.start + turns.model, turns.end + "\n"
+  user, model, end = map(json.dumps, (opened, reply, closed))
   return f"""\
 {{{{- bos_token -}}}}
 {{%- set told = namespace(system="") -%}}

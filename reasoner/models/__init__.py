@@ -71,7 +71,8 @@ class ModelSource(Protocol):
     family: its module; see family.py.
     name: the release, or embedded. place: where it comes from, for a person to read; "" for nowhere.
     from_nothing: the weights are drawn, not read, and all of them need training before LoRA.
-    base: what PEFT and a card call it: a repository on the hub, or a directory; "" where it is none.
+    hub: its repository on the Hugging Face hub, or that of which it is a copy; "" for none.
+    base: where PEFT finds it: a directory, or `hub`.
     license: its terms.
   """
 
@@ -79,6 +80,7 @@ class ModelSource(Protocol):
   name: str
   place: str
   from_nothing: bool
+  hub: str
   base: str
   license: family.License
 
@@ -129,6 +131,7 @@ def get_source(name: str, source: str = "", path: str = "") -> ModelSource:
   if name not in of:
     accepted = sorted({EMBEDDED, *of})
     raise ConfigError(
-        f"config.model.name: unknown model {name!r}. {suggest(name, accepted)}Accepted: {', '.join(accepted)}."
+        f"config.model.name: unknown model {name!r}. {suggest(name, accepted)}"
+        f"Accepted: {', '.join(accepted)}."
     )
   return Pretrained(of[name], name, source, path)

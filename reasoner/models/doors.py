@@ -39,7 +39,7 @@ class Local:
 
   def check(self) -> None:
     if not self._path:
-      raise ConfigError('config.model.source="local" needs config.model.path: a directory of the model\'s files.')
+      raise ConfigError('config.model.source="local" needs config.model.path: a directory of its files.')
     self.fetch()
 
   def at_hand(self) -> Path | None:
@@ -78,7 +78,7 @@ class HuggingFace:
     )
 
   def check(self) -> None:
-    """A gated repository of nobody's login is found out without asking: it would cost the first minutes of a run."""
+    """Finds out without asking that a gated repository has nobody's login: that would cost minutes of a run."""
     _check_path(self._asked, r"[\w.-]+/[\w.-]+(@[\w./-]+)?", "owner/name of a repository")
     if self.at_hand() is None and self._repository.startswith("google/"):
       import huggingface_hub
@@ -89,8 +89,8 @@ class HuggingFace:
   @property
   def _login(self) -> str:
     return (
-        f"Accept the terms at https://huggingface.co/{self._repository} and run `hf auth login` (or set HF_TOKEN)."
-        f" {_OR_LOCAL}"
+        f"Accept the terms at https://huggingface.co/{self._repository} and run `hf auth login` (or set"
+        f" HF_TOKEN). {_OR_LOCAL}"
     )
 
   def at_hand(self) -> Path | None:
@@ -145,7 +145,8 @@ class Kaggle:
     _check_path(self._handle, r"[\w.-]+(/[\w.-]+){3}(/\d+)?", "owner/model/framework/variation")
     if importlib.util.find_spec("kagglehub") is None:
       raise ConfigError(
-          'config.model.source="kaggle" needs the Python package kagglehub; run pip install \'reasoner[kaggle]\'.'
+          'config.model.source="kaggle" needs the Python package kagglehub; run'
+          " pip install 'reasoner[kaggle]'."
       )
 
   def at_hand(self) -> None:
@@ -169,7 +170,8 @@ class Kaggle:
     from kagglehub import exceptions
 
     status = getattr(getattr(error, "response", None), "status_code", None)
-    if status in (401, 403) or isinstance(error, (exceptions.CredentialError, exceptions.UnauthenticatedError)):
+    no_login = isinstance(error, (exceptions.CredentialError, exceptions.UnauthenticatedError))
+    if no_login or status in (401, 403):
       return (
           "needs your consent and login: accept the terms on that page, then kagglehub.login(), or set"
           f" KAGGLE_USERNAME and KAGGLE_KEY. {_OR_LOCAL}"

@@ -51,7 +51,7 @@ class Embedded:
 
   family = gemma3
   from_nothing = True
-  name, place, base = "embedded", "", ""
+  name, place, hub, base = "embedded", "", "", ""
   license = License(
       name="apache-2.0",
       kaggle="Apache 2.0",
@@ -64,7 +64,8 @@ class Embedded:
 
   def origin(self) -> dict[str, str]:
     """Returns what a run records of where its model came from."""
-    return {"model": "the embedded model of this project, which starts from nothing", "model_license": self.license.text}
+    model = "the embedded model of this project, which starts from nothing"
+    return {"model": model, "model_license": self.license.text}
 
   def load_tokenizer(self, texts: Iterable[str]) -> Tokenizer:
     """Returns a vocabulary learned from `texts`; see `train_tokenizer`."""

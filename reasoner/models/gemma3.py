@@ -35,7 +35,9 @@ if TYPE_CHECKING:
   from tunix.models.gemma3.model import Gemma3
   from tunix.models.gemma3.model import ModelConfig
 
-LICENSE = License(name="gemma", kaggle="Gemma", title="Gemma Terms of Use", url="https://ai.google.dev/gemma/terms")
+LICENSE = License(
+  name="gemma", kaggle="Gemma", title="Gemma Terms of Use", url="https://ai.google.dev/gemma/terms"
+)
 TURNS = Turns(start="<start_of_turn>", end="<end_of_turn>")
 TUNIX = "tunix.models.gemma3.model"
 
@@ -175,7 +177,9 @@ def check_directory(directory: Path, name: str = "gemma3") -> None:
       )
   kinds = raw.get("layer_types")
   if kinds and kinds != _layer_types(len(kinds)):
-    raise ConfigError(f"{field}: {str(directory)!r} has another order of layer_types; every sixth is full attention.")
+    raise ConfigError(
+      f"{field}: {str(directory)!r} has another order of layer_types; every sixth is full attention."
+    )
   sizes = RELEASES[name].sizes
   if any(raw[key] != size for key, size in sizes.items()):
     raise ConfigError(

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
   import gguf
   import numpy as np
 
-# Names outside of the blocks, and inside of one; GGUF counts blocks as blk.<n>, Hugging Face as model.layers.<n>.
+# Names outside of the blocks, and inside of one: GGUF counts them as blk.<n>, Hugging Face as
+# model.layers.<n>.
 _NAMES = {"token_embd": "model.embed_tokens", "output_norm": "model.norm"}
 _BLOCK_NAMES = {
   "attn_norm": "input_layernorm",

@@ -34,8 +34,8 @@ def check() -> None:
 
 
 def write(
-    path: Path, kind: str, weights: Mapping[str, "np.ndarray"], config: Mapping[str, Any], tokenizer: Tokenizer,
-    *, name: str, license: str, chat_template: str,
+    path: Path, kind: str, weights: Mapping[str, "np.ndarray"], config: Mapping[str, Any],
+    tokenizer: Tokenizer, *, name: str, license: str, chat_template: str,
 ) -> None:  # fmt: skip
   """Writes the file.
 
@@ -49,8 +49,8 @@ def write(
   """
   import gguf
 
-  if config["rope_local_base_freq"] != _LOCAL_FREQUENCY:
-    raise ConfigError(f"--gguf: rope_local_base_freq = {config['rope_local_base_freq']}; llama.cpp has {_LOCAL_FREQUENCY}.")
+  if (frequency := config["rope_local_base_freq"]) != _LOCAL_FREQUENCY:
+    raise ConfigError(f"--gguf: rope_local_base_freq = {frequency}; llama.cpp has {_LOCAL_FREQUENCY}.")
   writer = gguf.GGUFWriter(path, "gemma3")
   writer.add_name(name)
   writer.add_license(license)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def merged(model: "Gemma3", settings: Lora) -> dict[str, "np.ndarray"]:
-  """Returns the weights of an actor with its adapter added in, W + alpha / rank · B·A, by the hub's names."""
+  """Returns an actor's weights with its adapter added in, W + alpha / rank · B·A, by the hub's names."""
   weights = family.of_model(model).weights_of(model)
   for name, (a, b) in peft_format.adapter_of(model, settings).items():
     weights[f"{name}.weight"] = weights[f"{name}.weight"] + settings.alpha / settings.rank * (b @ a)

@@ -23,7 +23,8 @@ class Pretrained:
 
   Attributes:
     name: the release. place: where it comes from, for a person to read.
-    base: what PEFT and a card call it: a repository on the hub, or a directory.
+    hub: its repository on the Hugging Face hub, or that of which it is a copy; "" for none.
+    base: where PEFT finds it: the directory, or `hub`.
   """
 
   from_nothing = False
@@ -51,8 +52,8 @@ class Pretrained:
     if not where:
       known = ", ".join(sorted(door for door, there in has.items() if there))
       raise ConfigError(
-          f"config.model.source={source!r}: {name!r} is not published there. It has: {known}; elsewhere name it"
-          " in config.model.path."
+          f"config.model.source={source!r}: {name!r} is not published there. It has: {known};"
+          " elsewhere name it in config.model.path."
       )
     door = {
         "huggingface": lambda: doors.HuggingFace(where),
@@ -62,7 +63,8 @@ class Pretrained:
     }
     self._door = door[source]()
     self.place = self._door.place
-    self.base = path.partition("@")[0] if path and source in ("local", "huggingface") else release.hub
+    self.hub = path.partition("@")[0] if path and source == "huggingface" else release.hub
+    self.base = path if source == "local" else self.hub
 
   def check(self) -> None:
     """Raises ConfigError where the files cannot be fetched, or are here and unfit. Under a second."""

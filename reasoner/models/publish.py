@@ -73,7 +73,7 @@ class Kaggle:
     import importlib.util
 
     if importlib.util.find_spec("kagglehub") is None:
-      raise ConfigError("--push_to_kaggle needs the Python package kagglehub; run pip install 'reasoner[kaggle]'.")
+      raise ConfigError("--push_to_kaggle needs kagglehub; run pip install 'reasoner[kaggle]'.")
     from kagglehub import config
 
     if config.get_kaggle_credentials() is None:

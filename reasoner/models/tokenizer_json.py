@@ -61,7 +61,8 @@ def tokenizer_json(model, tokenizer: Tokenizer) -> dict:
         "normalized": in_texts,  # found where spaces are "▁" already, the longest first
         "special": not in_texts or piece.piece in (tokenizer.turns.start, tokenizer.turns.end),
     })  # fmt: skip
-  start = {"SpecialToken": {"id": model.pieces[bos].piece, "type_id": 0}}
+  first = model.pieces[bos].piece
+  start = {"SpecialToken": {"id": first, "type_id": 0}}
   return {
       "version": "1.0",
       "truncation": None,
@@ -73,9 +74,7 @@ def tokenizer_json(model, tokenizer: Tokenizer) -> dict:
           "type": "TemplateProcessing",
           "single": [start, {"Sequence": {"id": "A", "type_id": 0}}],
           "pair": [start, {"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
-          "special_tokens": {
-              model.pieces[bos].piece: {"id": model.pieces[bos].piece, "ids": [bos], "tokens": [model.pieces[bos].piece]}
-          },
+          "special_tokens": {first: {"id": first, "ids": [bos], "tokens": [first]}},
       },
       "decoder": {
           "type": "Sequence",

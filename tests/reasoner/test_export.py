@@ -187,7 +187,7 @@ def test_a_bfloat16_file_moves_a_weight_by_half_a_step_of_its_own(run, tmp_path)
 
 def test_the_card_has_the_run_s_figures_and_the_terms(exported):
   card = (exported / "README.md").read_text()
-  assert "license: apache-2.0" in card and "the embedded model, fine-tuned with GRPO" in card
+  assert "license: apache-2.0" in card and "Made of the embedded model: trained with GRPO" in card
   assert "| math | 96 | 50 | 50 | 50 | 94 | 50 | 50 | 4 |" in card and "| summarization | 96 | 50 | 50 | 50 | – |" in card
   assert "break the format on purpose" in card
   assert "https://www.apache.org/licenses/LICENSE-2.0" in (exported / "NOTICE").read_text()

@@ -86,6 +86,7 @@ def test_the_same_files_through_every_door_have_one_hash_one_tokenizer_and_the_t
       f"gemma3_270m_it from the directory {directory}",
   ]
   assert [s.base for s in sources] == ["google/gemma-3-270m-it", "google/gemma-3-270m-it", str(directory)]
+  assert {s.hub for s in sources} == {"google/gemma-3-270m-it"}
   assert kaggle.asked == ["google/gemma-3/transformers/gemma-3-270m-it"]
   assert not any("README" in path for path in hub.asked)  # what a model is read from, and nothing else
   assert len({source.load_tokenizer().proto for source in sources}) == 1
