@@ -2,20 +2,26 @@ r"""The GRPO step beside a bare Tunix script doing the same work: phase by phase
 
   python -m reasoner.benchmark --model=embedded --rounds=10
   python -m reasoner.benchmark --model=gemma3_270m --rounds=3
+  python -m reasoner.benchmark --model=gemma3_270m --rounds=3 --against=trl    # where TRL is installed
 
 Every side holds the same weights and sees the same prompts, and no two compute at once: round by round
 one goes after the other, so a machine that drifts does so for all. What counts is the ratio of a
 round's steps; the last line is `step OURS BARE RATIO`, in seconds, medians. The bare side is Tunix as
 its examples wire it, an RLCluster with rollout, reference and actor on one mesh, under the default
-allocator.
+allocator. With `--against=trl` it is a step of TRL's GRPOTrainer with PEFT, on the same weights, as a whole.
 """
 
 import argparse
+import importlib.util
 import json
 import os
+import pathlib
+import queue
 import statistics
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 
 PHASES = ("rollout", "reference", "update")
@@ -74,6 +80,8 @@ class Task:
 class Ours:
   """One step through reasoner.policy.grpo."""
 
+  phases = PHASES
+
   def __init__(self, task: Task):
     import optax
 
@@ -114,6 +122,8 @@ class Ours:
 
 class Bare:
   """The same step through Tunix's RLCluster."""
+
+  phases = PHASES
 
   def __init__(self, task: Task):
     import optax
@@ -189,7 +199,94 @@ class Bare:
     jax.block_until_ready(jax.tree.leaves(nnx.state(self._cluster.actor_trainer.model, nnx.LoRAParam)))
 
 
-SIDES = {"ours": Ours, "tunix": Bare}
+class Trl:
+  """The same step through TRL's GRPOTrainer, which has no phases to call: its loop runs in a thread of its
+  own and waits at the beginning of each step until `step` is called."""
+
+  phases = ("step",)
+
+  def __init__(self, task: Task):
+    import datasets
+    import peft
+    import transformers
+    import trl
+
+    from reasoner.models import hugging_face
+
+    self._task, self._seeds, self._done = task, queue.Queue(), queue.Queue()
+    self._directory = tempfile.TemporaryDirectory()
+    hugging_face.write_directory(pathlib.Path(self._directory.name), task.actor_and_base()[1], task.tokenizer)
+    settings = trl.GRPOConfig(
+        output_dir=self._directory.name, use_cpu=True, bf16=False, gradient_checkpointing=False, report_to=[],
+        save_strategy="no", logging_strategy="no", disable_tqdm=True, max_steps=10**6, learning_rate=1e-5,
+        per_device_train_batch_size=task.rows, num_generations=task.generations, beta=task.beta, temperature=1.0,
+        max_completion_length=task.new_tokens, num_iterations=1, shuffle_dataset=False,
+    )
+    trainer = trl.GRPOTrainer(
+        model=transformers.AutoModelForCausalLM.from_pretrained(self._directory.name, dtype="float32"),
+        reward_funcs=self._reward, args=settings, processing_class=_pieces(task.tokenizer),
+        train_dataset=datasets.Dataset.from_list([{"prompt": text} for text in task.texts]),
+        peft_config=peft.LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"),
+        callbacks=[self._turnstile(transformers)],
+    )
+    threading.Thread(target=trainer.train, daemon=True).start()
+
+  def _reward(self, completion_ids, **_):
+    self._tokens = sum(map(len, completion_ids))
+    return self._task.advantages.tolist()
+
+  def _turnstile(self, transformers):
+    seeds, done = self._seeds, self._done
+
+    class Turnstile(transformers.TrainerCallback):
+      """One step for each seed."""
+
+      def on_step_begin(self, *_, **__):
+        transformers.set_seed(seeds.get())
+
+      def on_step_end(self, *_, **__):
+        done.put(None)
+
+    return Turnstile()
+
+  def step(self, seed: int) -> int:
+    self._seeds.put(seed)
+    self._done.get()
+    return self._tokens
+
+
+def _pieces(tokenizer):
+  """Returns a tokenizer as transformers wants it, of the same ids."""
+  import transformers
+
+  class Pieces(transformers.PreTrainedTokenizer):
+    """Its tokens are named after their ids: no conversion of the vocabulary, hence no difference."""
+
+    vocab_size = tokenizer.vocab_size
+
+    def get_vocab(self):
+      return {f"<id{i}>": i for i in range(tokenizer.vocab_size)}
+
+    def _tokenize(self, text, **_):
+      return [f"<id{i}>" for i in tokenizer.encode(text)]
+
+    def _convert_token_to_id(self, token):
+      return int(token[3:-1])
+
+    def _convert_id_to_token(self, index):
+      return f"<id{index}>"
+
+    def build_inputs_with_special_tokens(self, ids, _=None):
+      return [tokenizer.bos_id(), *ids]
+
+  name = lambda index: f"<id{index}>"  # noqa: E731
+  return Pieces(
+      bos_token=name(tokenizer.bos_id()), eos_token=name(tokenizer.eos_id()), pad_token=name(tokenizer.pad_id()),
+      unk_token=name(tokenizer.pad_id()),
+  )
+
+
+SIDES = {"ours": Ours, "tunix": Bare, "trl": Trl}
 
 
 def serve(side: str, model: str, keep_memory: bool) -> None:
@@ -202,9 +299,10 @@ def serve(side: str, model: str, keep_memory: bool) -> None:
   step = SIDES[side](Task(model))
   for line in sys.stdin:
     seconds, marks = {}, [time.perf_counter()]
-    tokens = step.rollout(int(line))
-    for phase in PHASES:
-      if phase != "rollout":
+    for phase in step.phases:
+      if phase == step.phases[0]:
+        tokens = getattr(step, phase)(int(line))
+      else:
         getattr(step, phase)()
       marks.append(time.perf_counter())
       seconds[phase] = marks[-1] - marks[-2]
@@ -236,7 +334,7 @@ def _step(process: subprocess.Popen, seed: int) -> dict:
 
 def measure(arguments) -> dict:
   """Returns medians by side and phase, the ratio of the steps, and each side's peak memory."""
-  sides = tuple(SIDES)
+  sides = "ours", arguments.against
   processes = {side: _start(side, arguments) for side in sides}
   rounds = {side: [] for side in sides}
   try:
@@ -247,7 +345,7 @@ def measure(arguments) -> dict:
         if number >= warm_up:
           rounds[side].append(answer)
         if not arguments.json:
-          times = "  ".join(f"{phase} {answer['seconds'][phase]:.3f}" for phase in PHASES)
+          times = "  ".join(f"{phase} {value:.3f}" for phase, value in answer["seconds"].items())
           counted = "" if number >= warm_up else " (not counted)"
           print(f"round {number} {side:<6} {times}{counted}", flush=True)
   finally:
@@ -256,7 +354,7 @@ def measure(arguments) -> dict:
       process.wait()
   result = {"model": arguments.model, "rounds": arguments.rounds, "keep_memory": arguments.keep_memory, "sides": {}}
   for side in sides:
-    phases = {p: statistics.median(r["seconds"][p] for r in rounds[side]) for p in PHASES}
+    phases = {p: statistics.median(r["seconds"][p] for r in rounds[side]) for p in rounds[side][0]["seconds"]}
     steps = [sum(r["seconds"].values()) for r in rounds[side]]
     result["sides"][side] = phases | {
         "step": statistics.median(steps),
@@ -273,19 +371,23 @@ def main() -> None:
   parser.add_argument("--model", choices=sorted(SIZES), default="embedded")
   parser.add_argument("--rounds", type=int, default=10, help="counted rounds, after those that warm up")
   parser.add_argument("--keep_memory", action="store_true", help="our side as config.train.keep_memory has it")
+  parser.add_argument("--against", choices=[side for side in SIDES if side != "ours"], default="tunix")
   parser.add_argument("--json", action="store_true", help="one JSON object in place of the table")
   parser.add_argument("--serve", choices=sorted(SIDES), help=argparse.SUPPRESS)
   arguments = parser.parse_args()
   if arguments.serve:
     serve(arguments.serve, arguments.model, arguments.keep_memory)
     return
+  if arguments.against == "trl" and importlib.util.find_spec("trl") is None:
+    raise SystemExit("error: --against=trl: TRL is not installed here; pip install trl.")
   result = measure(arguments)
   if arguments.json:
     print(json.dumps(result))
     return
   ours, theirs = result["sides"].values()
-  print(f"{'':<12}{'reasoner':>12}{'bare Tunix':>12}{'ratio':>8}   medians of {arguments.rounds} rounds")
-  for row in (*PHASES, "peak_gb", "tokens"):
+  name = {"tunix": "bare Tunix", "trl": "TRL"}[arguments.against]
+  print(f"{'':<12}{'reasoner':>12}{name:>12}{'ratio':>8}   medians of {arguments.rounds} rounds")
+  for row in theirs:
     print(f"{row:<12}{ours[row]:>12.3f}{theirs[row]:>12.3f}{ours[row] / theirs[row]:>8.2f}")
   print(f"step {ours['step']:.3f} {theirs['step']:.3f} {result['ratio']:.3f}")
 

@@ -113,4 +113,6 @@ def add_lora(
   for module in modules:
     if names[module] not in present:
       raise ConfigError(f"config.model.lora.modules: this model has no module {module!r}.")
-  return nnx.merge(graph, nnx.from_flat_state(drawn), weights)
+  model = nnx.merge(graph, nnx.from_flat_state(drawn), weights)
+  model.lora_scale = alpha / rank  # qwix keeps it out of reach; policy/layers.py needs it
+  return model

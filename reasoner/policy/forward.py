@@ -1,13 +1,14 @@
-"""Tunix's Gemma 3 up to its last hidden states: the part that rollout and update share.
+"""Prompts and their completions through Gemma 3, each prompt once for all of its completions.
 
-  model = merge(graph, state)                                  # inside a jitted function
-  hidden, cache = model(tokens, positions, cache, mask)        # hidden: [n, t, width]
-  logits = hidden @ table_of(model).T                          # only where they are wanted
+  last, caches = of_prompts(model, prompt_ids, pad_id)                    # prefill
+  hidden = of_completions(model, prompt_ids, completion_ids, pad_id)      # the states that predict them
 
-Gemma's vocabulary has 262,144 entries, so logits of a whole sequence are by far the largest array of
-a step, and Tunix's `Gemma3.__call__` makes them for every position. It makes them in
-`embedder.decode` alone; here that method hands its input through. The call itself stays the model's
-own, because qwix adds the LoRA products there and nowhere else.
+A prompt and its g completions are one row, [prompt | completion 1 | ... | completion g]: norms and products
+see one long text; a completion attends to the prompt's keys and to its own, to nobody else's. The result
+is that of g rows with a copy of the prompt each. Logits are not made here: of a whole sequence they are
+by far the largest array of a step (Gemma's vocabulary has 262,144 entries).
+
+For supervised training, where rows are packed differently, `merge` gives Tunix's model without its logits.
 """
 
 import functools
@@ -16,6 +17,8 @@ from flax import nnx
 import jax
 import jax.numpy as jnp
 
+from reasoner.policy import layers as layers_lib
+
 
 @functools.cache
 def _headless(embedder: type) -> type:
@@ -23,7 +26,11 @@ def _headless(embedder: type) -> type:
 
 
 def merge(graph: nnx.GraphDef, *states: nnx.State):
-  """Returns a model of these arrays whose output is hidden states in place of logits."""
+  """Returns Tunix's model of these arrays, which gives hidden states in place of logits when called.
+
+  Its `Gemma3.__call__` makes logits in `embedder.decode` alone; here that method hands its input through.
+  The call stays the model's own, because qwix adds the LoRA products there and nowhere else.
+  """
   model = nnx.merge(graph, *states)
   model.embedder.__class__ = _headless(type(model.embedder))
   return model
@@ -43,3 +50,76 @@ def causal_mask(is_token: jax.Array) -> jax.Array:
   """Returns [n, t, t] bool: each position sees the tokens up to itself and no padding."""
   length = is_token.shape[1]
   return is_token[:, None, :] & jnp.tril(jnp.ones((length, length), bool))
+
+
+def embed(table: jax.Array, tokens: jax.Array) -> jax.Array:
+  """[...] int32 -> [..., width]."""
+  return table[tokens] * jnp.sqrt(table.shape[1]).astype(table.dtype)
+
+
+def of_prompts(model, prompt_ids: jax.Array, pad_id: int):
+  """Reads prompts [p, l] padded on the left.
+
+  Returns:
+    Their last hidden states [p, width], and each layer's keys and values, two times [p, l, heads, head width].
+  """
+  is_token = prompt_ids != pad_id
+  x, positions = embed(table_of(model), prompt_ids), positions_of(is_token)
+  caches = []
+  for layer in layers_lib.of_model(model):
+
+    def attend(queries, keys, values, layer=layer):
+      caches.append((keys, values))
+      return _among_themselves(layer, queries, keys, values, is_token)
+
+    x = layers_lib.block(layer, x, positions, attend)
+  return layers_lib.rms_norm(x[:, -1], model.final_norm.scale.get_value()), caches
+
+
+def of_completions(model, prompt_ids: jax.Array, completion_ids: jax.Array, pad_id: int) -> jax.Array:
+  """Returns the hidden states [n, t, width] that predict the tokens of completions.
+
+  Args:
+    prompt_ids: [p, l] int32, padded on the left. completion_ids: [n, t] int32, padded on the right, n a
+      multiple of p, those of a prompt adjacent.
+  """
+  (count, length), (rows, room) = prompt_ids.shape, completion_ids.shape
+  group = rows // count
+  is_token = prompt_ids != pad_id
+  places = is_token.sum(axis=-1)[:, None] + jnp.tile(jnp.arange(room), group)
+  positions = jnp.concatenate([positions_of(is_token), places], axis=1)
+  tokens = jnp.concatenate([prompt_ids, completion_ids.reshape(count, group * room)], axis=1)
+  x = embed(table_of(model), tokens)
+  for layer in layers_lib.of_model(model):
+
+    def attend(queries, keys, values, layer=layer):
+      split = lambda array: (  # noqa: E731
+          array[:, :length], array[:, length:].reshape(count, group, room, *array.shape[2:])
+      )
+      (prompt_queries, queries), (prompt_keys, keys), (prompt_values, values) = map(split, (queries, keys, values))
+      of_prompt = _among_themselves(layer, prompt_queries, prompt_keys, prompt_values, is_token)
+      far = jnp.einsum("pgtkmh,plkh->pgkmtl", queries, prompt_keys)
+      near = jnp.einsum("pgtkmh,pgskh->pgkmts", queries, keys)
+      distance = (length + jnp.arange(room))[:, None] - jnp.arange(length + room)
+      seen = (distance >= 0) & (distance < (layer.window or length + room))
+      is_key = jnp.pad(is_token, ((0, 0), (0, room)), constant_values=True)
+      seen = seen & is_key[:, None, None, None, None, :]
+      weights = layers_lib.softmax(jnp.concatenate([far, near], axis=-1), seen)
+      gathered = jnp.einsum("pgkmtl,plkh->pgtkmh", weights[..., :length], prompt_values)
+      gathered += jnp.einsum("pgkmts,pgskh->pgtkmh", weights[..., length:], values)
+      return jnp.concatenate([of_prompt, gathered.reshape(count, group * room, *of_prompt.shape[2:])], axis=1)
+
+    x = layers_lib.block(layer, x, positions, attend)
+  completions = x[:, length:].reshape(count, group, room, -1)
+  last = jnp.broadcast_to(x[:, None, length - 1 : length], (count, group, 1, x.shape[-1]))
+  predicting = jnp.concatenate([last, completions[:, :, :-1]], axis=2).reshape(rows, room, -1)
+  return layers_lib.rms_norm(predicting, model.final_norm.scale.get_value())
+
+
+def _among_themselves(layer, queries, keys, values, is_token):
+  """What the queries of a row gather from the row: causal, within the layer's window, and never from padding."""
+  length = is_token.shape[1]
+  distance = jnp.arange(length)[:, None] - jnp.arange(length)
+  seen = (distance >= 0) & (distance < (layer.window or length)) & is_token[:, None, None, None, :]
+  weights = layers_lib.softmax(jnp.einsum("ptkmh,pskh->pkmts", queries, keys), seen)
+  return jnp.einsum("pkmts,pskh->ptkmh", weights, values)

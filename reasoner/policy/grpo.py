@@ -19,6 +19,7 @@ Not here: which prompts, what they are paid, when to save.
 from collections.abc import Sequence
 import dataclasses
 import functools
+import math
 
 from flax import nnx
 import jax
@@ -29,7 +30,6 @@ import optax
 
 from reasoner.policy import advantages as advantages_lib
 from reasoner.policy import algorithms
-from reasoner.policy import forward
 from reasoner.policy import log_probabilities
 from reasoner.policy import losses
 from reasoner.policy import rollout as rollout_lib
@@ -47,7 +47,7 @@ class Rollout:
   [n, max_new_tokens] int32, padded on the right, with the end token where the model stopped by
   itself. log_probabilities: [n, max_new_tokens] float32, of each token as it was drawn. lengths: [n]
   tokens including the end token. truncated: [n] bool, ran out of tokens. texts: n strings without
-  the end token.
+  the end token. generations: completions of a prompt.
   """
 
   prompt_ids: np.ndarray
@@ -56,6 +56,7 @@ class Rollout:
   lengths: np.ndarray
   truncated: np.ndarray
   texts: list[str]
+  generations: int
 
   def with_rows(self, places: Sequence[int], other: "Rollout", rows: Sequence[int]) -> "Rollout":
     """Returns it with the rows of another at `places`."""
@@ -111,6 +112,7 @@ class Policy:
           sampling=sampling,
           pad_id=pad,
           eos_ids=tuple(self.tokenizer.eos_ids),
+          halvings=self._halvings(len(prompts) * num_generations),
       )
     tokens, log_probs = map(np.asarray, jax.device_get((output["tokens"], output["log_probabilities"])))
     lengths = (tokens != pad).sum(axis=1)  # pads are never drawn: the first ends the row
@@ -123,7 +125,12 @@ class Policy:
         lengths=lengths,
         truncated=truncated,
         texts=[self.tokenizer.decode(row[:stop].tolist()) for row, stop in zip(tokens, stops)],
+        generations=num_generations,
     )
+
+  def _halvings(self, rows: int) -> int:
+    """Fewer than 32 rows cost as much as 16: reading the weights. On several devices rows stay where they are."""
+    return max(0, rows.bit_length() - 5) if self.mesh.size == 1 else 0
 
   def _pad_prompts(self, prompts: Sequence[Sequence[int]]) -> np.ndarray:
     ids = np.full((len(prompts), self.max_prompt_tokens), self.tokenizer.pad_id(), np.int32)
@@ -152,10 +159,16 @@ class Policy:
               pad_id=self.tokenizer.pad_id(),
           )
           for prompt_ids, completion_ids in zip(
-              np.split(rollout.prompt_ids, parts), np.split(rollout.completion_ids, parts)
+              np.split(self.prompts_once(rollout, parts), parts), np.split(rollout.completion_ids, parts)
           )
       ]
       return outputs[0] if parts == 1 else jax.numpy.concatenate(outputs)
+
+  def prompts_once(self, rollout: Rollout, parts: int) -> np.ndarray:
+    """Returns each prompt once for as many of its completions as `parts` and devices leave together."""
+    rows = len(rollout.completion_ids) // parts // self.mesh.shape["fsdp"]  # of a part on a device
+    together = math.gcd(rollout.generations, rows)
+    return rollout.prompt_ids[::together]
 
   def shard(self, array) -> jax.Array:
     """Places an array of rows over the fsdp axis."""
@@ -164,7 +177,7 @@ class Policy:
 
 @functools.partial(jax.jit, static_argnames=("temperature", "pad_id"))
 def _of_completions(graph, state, prompt_ids, completion_ids, *, temperature: float, pad_id: int) -> jax.Array:
-  model = forward.merge(graph, state)
+  model = nnx.merge(graph, state)
   return log_probabilities.of_completions(
       model, prompt_ids, completion_ids, temperature=temperature, pad_id=pad_id
   )[0]
@@ -244,7 +257,7 @@ class Learner:
     policy = self.policy
     mask = (np.arange(rollout.completion_ids.shape[1]) < rollout.lengths[:, None]) & trained[:, None]
     parts = update_lib.Parts(
-        prompt_ids=self._divide(rollout.prompt_ids),
+        prompt_ids=self._divide(policy.prompts_once(rollout, self.micro_batches)),
         completion_ids=self._divide(rollout.completion_ids),
         sampled=self._divide(rollout.log_probabilities),
         batch=losses.Batch(

@@ -118,14 +118,11 @@ log_probabilities.defvjp(_forward, _backward)
 def of_completions(
     model, prompt_ids: jax.Array, completion_ids: jax.Array, *, temperature: float, pad_id: int
 ) -> tuple[jax.Array, jax.Array]:
-  """Returns log-probabilities and entropies [n, t] float32 of completions under a headless model.
+  """Returns log-probabilities and entropies [n, t] float32 of completions under a Tunix Gemma 3.
 
   Args:
-    model: from `forward.merge`. prompt_ids: [n, l] int32, padded on the left.
-    completion_ids: [n, t] int32, padded on the right; what stands at padding means nothing.
+    prompt_ids: [p, l] int32, padded on the left. completion_ids: [n, t] int32, n a multiple of p, those of
+      a prompt adjacent, padded on the right; what stands at padding means nothing.
   """
-  tokens = jnp.concatenate([prompt_ids, completion_ids], axis=1)
-  is_token = tokens != pad_id
-  hidden, _ = model(tokens, forward.positions_of(is_token), None, forward.causal_mask(is_token))
-  predicting = hidden[:, prompt_ids.shape[1] - 1 : -1]
-  return log_probabilities(predicting, forward.table_of(model), completion_ids, temperature)
+  hidden = forward.of_completions(model, prompt_ids, completion_ids, pad_id)
+  return log_probabilities(hidden, forward.table_of(model), completion_ids, temperature)

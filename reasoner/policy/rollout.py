@@ -3,6 +3,7 @@
   prefill   prompts [p, l]          -> their KV cache and last hidden states
   expand    each prompt's cache     -> one a completion, with room for the new tokens
   decode    draw a token, feed it   -> until every row has ended or is full
+  halve     the rows at work        -> when half of them have ended, where that saves time
 
 Logits exist for one position at a time. A row's draws are a function of the key, the row and the
 position alone. Gumbel noise for all 262,144 logits of a row would cost as much as computing them, so
@@ -16,14 +17,15 @@ Not here: tokens to text, and what is learned from them.
 from collections.abc import Mapping
 import dataclasses
 import functools
-from typing import Any
 
 from flax import nnx
 import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
+from reasoner.policy import decoding
 from reasoner.policy import forward
+from reasoner.policy import layers as layers_lib
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,18 +44,6 @@ class Sampling:
   @property
   def truncates(self) -> bool:
     return self.temperature > 0 and (self.top_p < 1 or bool(self.top_k))
-
-
-def prefill(model, prompt_ids: jax.Array, pad_id: int) -> tuple[jax.Array, Any]:
-  """Reads prompts [p, l] padded on the left; returns their last hidden states [p, width] and KV cache."""
-  config, (count, length) = model.config, prompt_ids.shape
-  is_token = prompt_ids != pad_id
-  shape = (count, length, config.num_kv_heads, config.head_dim)
-  empty = jnp.zeros(shape, forward.table_of(model).dtype)
-  layer = {"k": empty, "v": empty, "end_index": jnp.zeros(count, jnp.int32)}
-  cache = {f"layer_{i}": dict(layer) for i in range(config.num_layers)}
-  hidden, cache = model(prompt_ids, forward.positions_of(is_token), cache, forward.causal_mask(is_token))
-  return hidden[:, -1], cache
 
 
 def expand(array: jax.Array, generations: int, count: int, room: int = 0) -> jax.Array:
@@ -96,18 +86,8 @@ def _pick(values: jax.Array, places: jax.Array) -> jax.Array:
   return jnp.take_along_axis(values, places[:, None], axis=-1)[:, 0]
 
 
-def last_logits(hidden: jax.Array, table: jax.Array) -> jax.Array:
-  """Returns [n, vocabulary] float32 logits of hidden states [n, width].
-
-  Written table first, and the barrier keeps it so: for hidden @ table.T a CPU's matrix product copies
-  the whole table into panels at every call, which takes twice as long as the product.
-  """
-  product = jax.lax.dot_general(table, hidden, (((1,), (1,)), ((), ())), preferred_element_type=jnp.float32)
-  return jax.lax.optimization_barrier(product).T
-
-
 @functools.partial(
-    jax.jit, static_argnames=("count", "generations", "sampling", "pad_id", "eos_ids")
+    jax.jit, static_argnames=("count", "generations", "sampling", "pad_id", "eos_ids", "halvings")
 )
 def generate(
     graph: nnx.GraphDef,
@@ -120,6 +100,7 @@ def generate(
     sampling: Sampling,
     pad_id: int,
     eos_ids: tuple[int, ...],
+    halvings: int = 0,
 ) -> Mapping[str, jax.Array]:
   """Writes `generations` completions for each of the first `count` prompts.
 
@@ -127,66 +108,78 @@ def generate(
     prompt_ids: [p, l] int32, padded on the left; more than `count` only to divide over devices.
     key: decides every draw.
     pad_id: never drawn. eos_ids: end a row.
+    halvings: how often, once half of the rows at work have ended, the others go on alone.
 
   Returns:
     tokens: [count * generations, max_new_tokens] int32, those of a prompt adjacent, padded on the
     right, with the end token where a row ended by itself. log_probabilities: the same shape,
     float32, of each token under the distribution that it was drawn from.
   """
-  model = forward.merge(graph, state)
+  model = nnx.merge(graph, state)
   total, rows, length = sampling.max_new_tokens, count * generations, prompt_ids.shape[1]
-  table = forward.table_of(model)
+  table, final_norm = forward.table_of(model), model.final_norm.scale.get_value()
   shard = lambda array: jax.lax.with_sharding_constraint(array, PartitionSpec("fsdp"))  # noqa: E731
 
-  last, cache = prefill(model, prompt_ids, pad_id)
-  cache = {
-      name: {
-          "k": shard(expand(layer["k"], generations, count, total)),
-          "v": shard(expand(layer["v"], generations, count, total)),
-          "end_index": shard(expand(layer["end_index"], generations, count)),
-      }
-      for name, layer in cache.items()
-  }
-  is_prompt = shard(expand(prompt_ids != pad_id, generations, count, total))
-  prompt_lengths = is_prompt.sum(axis=-1)
-  keys = shard(jax.random.split(key, rows))
+  last, caches = forward.of_prompts(model, prompt_ids, pad_id)
+  layers = decoding.lay_out(layers_lib.of_model(model))
   column = jnp.arange(length + total)
 
   def write(carry, hidden):
-    """Draws the token at `step` of every row that has not ended."""
-    step = carry["step"]
-    logits = jnp.where(jnp.arange(len(table)) == pad_id, -jnp.inf, last_logits(hidden, table))
+    """Draws the token at `step` of every row at work that has not ended."""
+    step, work = carry["step"], carry["work"]
+    logits = decoding.weights_first(table, hidden, jnp.float32)
+    logits = jnp.where(jnp.arange(len(table)) == pad_id, -jnp.inf, logits)
     logits = jax.lax.optimization_barrier(logits)  # else each pass over them transposes the product anew
-    token, log_probability = draw(logits, jax.vmap(jax.random.fold_in, (0, None))(keys, step), sampling)
-    ended = carry["ended"]
+    token, log_probability = draw(logits, jax.vmap(jax.random.fold_in, (0, None))(work["key"], step), sampling)
+    ended = work["ended"]
     token = jnp.where(ended, pad_id, token).astype(jnp.int32)
-    return carry | {
+    place = work["row"], step
+    return {
         "step": step + 1,
-        "tokens": carry["tokens"].at[:, step].set(token),
-        "log_probabilities": carry["log_probabilities"].at[:, step].set(jnp.where(ended, 0.0, log_probability)),
-        "ended": ended | jnp.isin(token, jnp.array(eos_ids)),
+        "tokens": carry["tokens"].at[place].set(token),
+        "log_probabilities": carry["log_probabilities"].at[place].set(jnp.where(ended, 0.0, log_probability)),
+        "work": work | {"newest": token, "ended": ended | jnp.isin(token, jnp.array(eos_ids))},
     }
 
   def advance(carry):
     """Feeds the newest token and draws the next."""
-    newest = carry["step"] - 1
-    token = jax.lax.dynamic_slice_in_dim(carry["tokens"], newest, 1, axis=1)
-    seen = is_prompt | ((column >= length) & (column <= length + newest))
-    positions = (prompt_lengths + newest)[:, None]
-    model = forward.merge(graph, state)  # a model belongs to the trace that made it
-    hidden, cache = model(token, positions, carry["cache"], seen[:, None, :])
-    return write(carry | {"cache": cache}, hidden[:, 0])
+    work, place = carry["work"], length + carry["step"] - 1
+    seen = work["is_prompt"] | ((column >= length) & (column < place))
+    positions = (work["is_prompt"].sum(axis=-1) + place - length)[:, None]
+    x, owns = forward.embed(table, work["newest"][:, None]), []
+    for layer, cache in zip(layers, work["caches"], strict=True):
+      x, own = decoding.block(layer, x, positions, cache, place, seen)
+      owns.append(own)
+    carry = write(carry, layers_lib.rms_norm(x[:, 0], final_norm))
+    caches = [
+        decoding.written(cache, own, place, carry["work"]["ended"])
+        for cache, own in zip(work["caches"], owns, strict=True)
+    ]
+    return carry | {"work": carry["work"] | {"caches": caches}}
 
-  start = {
+  work = {
+      "row": jnp.arange(rows),
+      "key": jax.random.split(key, rows),
+      "newest": jnp.zeros(rows, jnp.int32),
+      "ended": jnp.zeros(rows, bool),
+      "is_prompt": expand(prompt_ids != pad_id, generations, count, total),
+      "caches": [
+          decoding.lay_out_cache(*(expand(array, generations, count, total) for array in cache)) for cache in caches
+      ],
+  }
+  carry = {
       "step": jnp.int32(0),
-      "cache": cache,
       "tokens": shard(jnp.full((rows, total), pad_id, jnp.int32)),
       "log_probabilities": shard(jnp.zeros((rows, total))),
-      "ended": shard(jnp.zeros(rows, bool)),
+      "work": jax.tree.map(shard, work),
   }
-  done = jax.lax.while_loop(
-      lambda carry: (carry["step"] < total) & ~carry["ended"].all(),
-      advance,
-      write(start, shard(expand(last, generations, count))),
-  )
-  return {name: done[name] for name in ("tokens", "log_probabilities")}
+  carry = write(carry, shard(expand(last, generations, count)))
+  for size in (rows >> halving for halving in range(halvings + 1)):
+    if size < rows:  # those that have not ended come first
+      chosen = jnp.argsort(carry["work"]["ended"], stable=True)[:size]
+      carry["work"] = jax.tree.map(lambda array: array[chosen], carry["work"])
+    enough = size // 2 if size > rows >> halvings else 0
+    carry = jax.lax.while_loop(
+        lambda carry: (carry["step"] < total) & (jnp.sum(~carry["work"]["ended"]) > enough), advance, carry
+    )
+  return {name: carry[name] for name in ("tokens", "log_probabilities")}

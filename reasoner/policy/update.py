@@ -16,7 +16,6 @@ import jax.numpy as jnp
 import optax
 
 from reasoner.policy import algorithms
-from reasoner.policy import forward
 from reasoner.policy import log_probabilities
 from reasoner.policy import losses
 
@@ -26,6 +25,7 @@ from reasoner.policy import losses
 class Parts:
   """A batch of n completions in p micro-batches: each array is [p, n / p, ...], but for two counts.
 
+  prompt_ids: [p, n / p / g, l], each prompt once for g adjacent completions.
   sampled: log-probabilities under the distribution that the tokens were drawn from.
   """
 
@@ -55,7 +55,7 @@ def update(
   rows, tokens = parts.batch.rows, parts.batch.tokens
 
   def loss_of(lora: nnx.State, part: Parts):
-    model = forward.merge(graph, lora, base)
+    model = nnx.merge(graph, lora, base)
     logps, entropy = log_probabilities.of_completions(
         model, part.prompt_ids, part.completion_ids, temperature=temperature, pad_id=pad_id
     )
