@@ -10,6 +10,7 @@ update.py over log_probabilities.py and losses.py). What they do differently fro
     the ratio at num_iterations > 1 is wrong from the first update;
   * actor and reference share the base weights, and rollouts are sharded over the mesh's fsdp axis
     (Tunix replicates them), with prompts and completions padded to fixed lengths: one compilation;
+  * a prompt is read once for its completions, in the rollout and in every log-probability;
   * a step's order is train.py's story, because resuming inside Tunix's loop skips data at
     num_iterations > 1 (https://github.com/google/tunix/issues/2290).
 
@@ -47,7 +48,7 @@ class Rollout:
   [n, max_new_tokens] int32, padded on the right, with the end token where the model stopped by
   itself. log_probabilities: [n, max_new_tokens] float32, of each token as it was drawn. lengths: [n]
   tokens including the end token. truncated: [n] bool, ran out of tokens. texts: n strings without
-  the end token. generations: completions of a prompt.
+  the end token.
   """
 
   prompt_ids: np.ndarray
@@ -56,7 +57,6 @@ class Rollout:
   lengths: np.ndarray
   truncated: np.ndarray
   texts: list[str]
-  generations: int
 
   def with_rows(self, places: Sequence[int], other: "Rollout", rows: Sequence[int]) -> "Rollout":
     """Returns it with the rows of another at `places`."""
@@ -125,12 +125,15 @@ class Policy:
         lengths=lengths,
         truncated=truncated,
         texts=[self.tokenizer.decode(row[:stop].tolist()) for row, stop in zip(tokens, stops)],
-        generations=num_generations,
     )
 
   def _halvings(self, rows: int) -> int:
-    """Fewer than 32 rows cost as much as 16: reading the weights. On several devices rows stay where they are."""
-    return max(0, rows.bit_length() - 5) if self.mesh.size == 1 else 0
+    """How often a rollout of so many rows halves them, see rollout.py.
+
+    Not below 16, which cost what reading the weights costs, and each halving is a loop to compile. On several
+    devices rows stay where they are.
+    """
+    return min(2, max(0, rows.bit_length() - 5)) if self.mesh.size == 1 else 0
 
   def _pad_prompts(self, prompts: Sequence[Sequence[int]]) -> np.ndarray:
     ids = np.full((len(prompts), self.max_prompt_tokens), self.tokenizer.pad_id(), np.int32)
@@ -140,15 +143,24 @@ class Policy:
       row[self.max_prompt_tokens - len(prompt) :] = prompt
     return ids
 
-  def reference_log_probabilities(self, rollout: Rollout, temperature: float, parts: int = 1) -> jax.Array:
-    """Returns [n, max_new_tokens] float32 under the frozen reference, computed in `parts`."""
-    return self._log_probabilities(self._reference, rollout, temperature, parts)
+  def reference_log_probabilities(
+      self, rollout: Rollout, temperature: float, parts: int = 1, generations: int = 1
+  ) -> jax.Array:
+    """Returns [n, max_new_tokens] float32 under the frozen reference; see `log_probabilities`."""
+    return self._log_probabilities(self._reference, rollout, temperature, parts, generations)
 
-  def log_probabilities(self, rollout: Rollout, temperature: float, parts: int = 1) -> jax.Array:
-    """Returns [n, max_new_tokens] float32 under the actor as it is now, computed in `parts`."""
-    return self._log_probabilities(nnx.split(self.actor), rollout, temperature, parts)
+  def log_probabilities(
+      self, rollout: Rollout, temperature: float, parts: int = 1, generations: int = 1
+  ) -> jax.Array:
+    """Returns [n, max_new_tokens] float32 under the actor as it is now.
 
-  def _log_probabilities(self, model, rollout: Rollout, temperature: float, parts: int) -> jax.Array:
+    Args:
+      parts: it is computed in so many.
+      generations: adjacent completions that have a prompt in common, which is then read once for them.
+    """
+    return self._log_probabilities(nnx.split(self.actor), rollout, temperature, parts, generations)
+
+  def _log_probabilities(self, model, rollout, temperature, parts, generations) -> jax.Array:
     with self.mesh:
       outputs = [
           _of_completions(
@@ -159,16 +171,16 @@ class Policy:
               pad_id=self.tokenizer.pad_id(),
           )
           for prompt_ids, completion_ids in zip(
-              np.split(self.prompts_once(rollout, parts), parts), np.split(rollout.completion_ids, parts)
+              np.split(self.prompts_once(rollout, parts, generations), parts),
+              np.split(rollout.completion_ids, parts),
           )
       ]
       return outputs[0] if parts == 1 else jax.numpy.concatenate(outputs)
 
-  def prompts_once(self, rollout: Rollout, parts: int) -> np.ndarray:
+  def prompts_once(self, rollout: Rollout, parts: int, generations: int) -> np.ndarray:
     """Returns each prompt once for as many of its completions as `parts` and devices leave together."""
     rows = len(rollout.completion_ids) // parts // self.mesh.shape["fsdp"]  # of a part on a device
-    together = math.gcd(rollout.generations, rows)
-    return rollout.prompt_ids[::together]
+    return rollout.prompt_ids[:: math.gcd(generations, rows)]
 
   def shard(self, array) -> jax.Array:
     """Places an array of rows over the fsdp axis."""
@@ -236,10 +248,11 @@ class Learner:
     The computation is dispatched, not awaited, so rewards can be computed meanwhile.
     """
     reference = old = None
+    division = self.temperature, self.micro_batches, self.algorithm.num_generations
     if self.algorithm.beta:
-      reference = self.policy.reference_log_probabilities(rollout, self.temperature, self.micro_batches)
+      reference = self.policy.reference_log_probabilities(rollout, *division)
     if self.algorithm.num_iterations > 1:
-      old = self.policy.log_probabilities(rollout, self.temperature, self.micro_batches)
+      old = self.policy.log_probabilities(rollout, *division)
     return reference, old
 
   def update(self, rollout: Rollout, advantages: np.ndarray, trained: np.ndarray, frozen) -> dict[str, float]:
@@ -257,7 +270,7 @@ class Learner:
     policy = self.policy
     mask = (np.arange(rollout.completion_ids.shape[1]) < rollout.lengths[:, None]) & trained[:, None]
     parts = update_lib.Parts(
-        prompt_ids=self._divide(policy.prompts_once(rollout, self.micro_batches)),
+        prompt_ids=self._divide(policy.prompts_once(rollout, self.micro_batches, self.algorithm.num_generations)),
         completion_ids=self._divide(rollout.completion_ids),
         sampled=self._divide(rollout.log_probabilities),
         batch=losses.Batch(

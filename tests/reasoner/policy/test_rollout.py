@@ -113,6 +113,21 @@ def test_the_loop_ends_when_every_row_has(policy):
   assert ((np.asarray(output["tokens"]) != 0).sum(axis=1) == 1).all()
 
 
+def test_halving_the_rows_at_work_changes_no_draw(policy):
+  """A quarter of all tokens end a row, so rows end one after the other and each halving takes place."""
+  generate = lambda halvings: rollout_lib.generate(  # noqa: E731
+      *nnx.split(policy.actor), policy._pad_prompts(PROMPTS), jax.random.key(4), count=3, generations=8,
+      sampling=grpo.Sampling(max_new_tokens=10, temperature=1.0), pad_id=0, eos_ids=tuple(range(1, 17)),
+      halvings=halvings,
+  )
+  with policy.mesh:
+    whole, halved = generate(0), generate(3)
+  lengths = (np.asarray(whole["tokens"]) != 0).sum(axis=1)
+  assert len(set(lengths)) > 4 and lengths.max() > 8
+  assert (np.asarray(whole["tokens"]) == np.asarray(halved["tokens"])).all()
+  np.testing.assert_allclose(whole["log_probabilities"], halved["log_probabilities"], atol=1e-5)
+
+
 def shapes(tree):
   return jax.tree.map(lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype), tree)
 
