@@ -132,8 +132,7 @@ def test_in_bfloat16_the_sampler_keeps_an_adapter_that_merging_would_round_away(
 
 
 def test_bfloat16_passes_lie_as_near_to_float32_as_tunix_s():
-  actor = actor_of("bfloat16")
-  wide = nnx.merge(*nnx.split(actor))
+  actor, wide = actor_of("bfloat16"), actor_of("bfloat16")
   for _, parameter in nnx.iter_graph(wide):
     if isinstance(parameter, nnx.Param):
       parameter.set_value(parameter.get_value().astype(jnp.float32))
