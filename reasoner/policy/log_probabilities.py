@@ -42,28 +42,30 @@ def log_probabilities(
 
 def _chunk(hidden, table, tokens, temperature):
   """One chunk: [n, c, width], [vocabulary, width], [n, c] -> two times [n, c]."""
-  logits, normalizer = _logits(hidden, table, temperature)
-  mean = jnp.sum(jnp.exp(logits - normalizer) * logits, axis=-1)
-  chosen = jnp.take_along_axis(logits, tokens[..., None], axis=-1)
-  return (chosen - normalizer)[..., 0], normalizer[..., 0] - mean
+  return _chunk_with_gradient(hidden, table, tokens, temperature)[:2]
 
 
 def _chunk_with_gradient(hidden, table, tokens, temperature):
   """The same, and d log-probability / d hidden: [n, c, width]."""
-  logits, normalizer = _logits(hidden, table, temperature)
-  probabilities = jnp.exp(logits - normalizer)
-  mean = jnp.sum(probabilities * logits, axis=-1)
-  chosen = jnp.take_along_axis(logits, tokens[..., None], axis=-1)
-  expected = jnp.einsum(
-      "ncv,vd->ncd", probabilities.astype(table.dtype), table, preferred_element_type=jnp.float32
+  logits = _logits(hidden, table, temperature)
+  top = jnp.max(logits, axis=0)
+  masses = jax.lax.optimization_barrier(jnp.exp(logits - top))  # once: three uses follow
+  total = jnp.sum(masses, axis=0)
+  mean = jnp.sum(masses * logits, axis=0) / total
+  chosen = jnp.take_along_axis(logits, tokens.reshape(1, -1), axis=0)[0]
+  expected = jax.lax.dot_general(
+      masses.astype(table.dtype), table, (((0,), (0,)), ((), ())), preferred_element_type=jnp.float32
   )
-  gradient = (table[tokens] - expected) / temperature
-  return (chosen - normalizer)[..., 0], normalizer[..., 0] - mean, gradient
+  gradient = (table[tokens] - (expected / total[:, None]).reshape(hidden.shape)) / temperature
+  normalizer = top + jnp.log(total)
+  return (chosen - normalizer).reshape(tokens.shape), (normalizer - mean).reshape(tokens.shape), gradient
 
 
 def _logits(hidden, table, temperature):
-  logits = jnp.einsum("ncd,vd->ncv", hidden, table, preferred_element_type=jnp.float32) / temperature
-  return logits, jax.nn.logsumexp(logits, axis=-1, keepdims=True)
+  """[n, c, width] -> [vocabulary, n c] float32: the table first, which a CPU's product need not copy then."""
+  rows = hidden.reshape(-1, hidden.shape[-1])
+  product = jax.lax.dot_general(table, rows, (((1,), (1,)), ((), ())), preferred_element_type=jnp.float32)
+  return jax.lax.optimization_barrier(product) / temperature
 
 
 def _by_chunks(function, hidden, table, tokens, temperature):
@@ -101,9 +103,10 @@ def _backward(temperature, residuals, cotangents):
 
   def add(total, chunk):
     states, targets, weight = chunk
-    logits, normalizer = _logits(states, table, temperature)
-    of_logits = jax.nn.one_hot(targets, len(table)) - jnp.exp(logits - normalizer)
-    return total + jnp.einsum("ncv,ncd->vd", of_logits * (weight[..., None] / temperature), states), None
+    logits = _logits(states, table, temperature)
+    is_target = jnp.arange(len(table))[:, None] == targets.reshape(-1)
+    of_logits = (is_target - jax.nn.softmax(logits, axis=0)) * (weight.reshape(-1) / temperature)
+    return total + of_logits @ states.reshape(-1, states.shape[-1]), None
 
   by_table, _ = jax.lax.scan(
       add, jnp.zeros(table.shape, jnp.float32), tuple(_split(a, size) for a in (hidden, tokens, weights))
