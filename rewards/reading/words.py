@@ -172,14 +172,17 @@ _WITHDRAWS = re.compile(
     r"|any) ?one) (?:\w+ )?(?:knows?|be (?:sure|certain)|say|tell)|\d+ ?% (?:sure|certain|yes|no|true|likely)"
     r"|wrong|incorrect|false|untrue|mistaken|mistakes?|nonsense|bogus|rubbish|l(?:ie|ies|ied|ying)|jok(?:e"
     r"|ing)|kidding|sarcas\w+|lol|opposite|contrary|actually|wait|oops|whoops|sorry|correction|instead|myth"
-    r"|alternative(?:ly)?|made (?:\w+ )?up|(?:ignore|disregard|forget|scratch|strike|reverse) (?:that|this"
-    r"|it)|never ?mind|second (?:thought|guess)s?|take (?:it|that|this) back|changed? my mind|in truth"
-    r"|another|anything|everything|different (?:answer|question|problem)|(?:also|equally) (?:possible|correct"
-    r"|right|valid|acceptable|known)|aka|a\.k\.a|known as well|my (?:bad|hunch)|a (?:trap|trick|bluff|fake"
-    r"|decoy|typo)|(?:I|we|you|they|people|some|many) (?:\w+ )?(?:think|believe|say|reckon|claim)"
-    r"|isn't (?:right|true|correct|it)|(?:it|this|that|answer|I|one|which) (?:could|might|may|would) (?:also "
-    r"|well )?(?:be|as well)|not (?:really|quite|exactly|right|true|correct|the (?:right |correct )?(?:answer"
-    r"|case)|it|so))\b|\?|(?:^|[.,;:!(\n])\s*(?:and/)?(?:or\b|nope\b|not?[.!)]*\s*$)|\bor not\b|\+[\s.!]*$",
+    r"|alternative(?:ly)?|made (?:\w+ )?up|(?:ignore|forget|scratch|strike|reverse|cancel|undo|delete|retract"
+    r"|withdraw|trust|rely on|quote) (?:that|this|it|me|the answer)|disregard|psych|nah|bluff\w*|fabricat\w*"
+    r"|hallucinat\w*|placeholder|fake|inaccurate|unverified|no (?:guarantee|basis)|double.check|close enough"
+    r"|something like|random (?:pick|guess)|disagrees?|reverse is true|not (?:that|the final answer)(?=[.!])"
+    r"|never ?mind|second (?:thought|guess)s?|take (?:it|that|this) back|changed? my mind|in truth|another"
+    r"|anything|everything|different (?:answer|question|problem)|(?:also|equally) (?:possible|correct|right"
+    r"|valid|acceptable|known)|aka|a\.k\.a|known as well|my (?:bad|hunch)|a (?:trap|trick|bluff|fake|decoy"
+    r"|typo)|(?:I|we|you|they|people|some|many) (?:\w+ )?(?:think|believe|say|reckon|claim)|isn't (?:right"
+    r"|true|correct|it)|(?:it|this|that|answer|I|one|which) (?:could|might|may|would) (?:also |well )?(?:be"
+    r"|as well)|not (?:really|quite|exactly|right|true|correct|the (?:right |correct )?(?:answer|case)|it"
+    r"|so))\b|\?|(?:^|[.,;:!(\n])\s*(?:and/)?(?:or\b|nope\b|not?[.!)]*\s*$)|\bor not\b|\+[\s.!]*$",
     re.IGNORECASE,
 )
 _HARMLESS = re.compile(
