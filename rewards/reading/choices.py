@@ -57,8 +57,8 @@ class Choices:
     # At the start: in brackets, behind "option", or before what can close a label.
     self.label = re.compile(
         rf"\s*(?:(?:option|choice|letter|answer)\s+[(\[]?({names})\b[)\]]?(?!\s+[a-z])"
-        rf"|[(\[{{<]\s*({names})\s*[)\]}}>]|({names})(?:\s*[)\]}}>]|\s*[.:](?![0-9])|(?=\s*(?:$|[,;!\n\u2014"
-        rf"|](?![0-9])|-\s|\(\w{{2}}))))(?:\.(?![0-9]))?",
+        rf"|[(\[{{<]\s*({names})\s*[)\]}}>]|({names})(?:\s*[)\]}}>]|\s*[.:](?![0-9])"
+        r"|(?=\s*(?:$|[,;!\n\u2014|](?![0-9])|-\s|\(\w{2}))))(?:\.(?![0-9]))?",
         re.IGNORECASE,
     )
     # In prose a label stands in its own case, in brackets, behind "option", or where no word goes on.
@@ -128,7 +128,8 @@ class ChoiceKind(Kind):
     """The label whose text this is, and nothing else."""
     own = self.choices.tokens(text)
     texts = [*self.choices.full.items(), *self.choices.short.items()]
-    return next((label for label, tokens_ in texts if tokens_ == own), None) if own else None
+    named = {label for label, one in texts if own and one == own}
+    return named.pop() if len(named) == 1 else None
 
   def bare(self, line: str) -> str | None:
     line = wordy(line).strip(" .,;:!")
