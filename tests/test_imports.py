@@ -78,7 +78,7 @@ FLOORS = {
         {"models", "policy"},
         {"run"},
         {"reporting"},
-        {"__init__", "benchmark", "chat", "curate", "evaluate", "export", "main", "train"},
+        {"__init__", "benchmark", "chat", "curate", "evaluate", "export", "harness", "main", "train"},
     ),
 }
 

@@ -37,7 +37,7 @@ _NO_COMPONENTS = ("format", "total", "default_total", "gate_pass_rate", "accurac
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Results:
   """What a run's files hold: records of the two evaluations, metrics by step, samples of training, and
-  disco, rows of sampling.Schedule.table()."""
+  disco, rows of sampling.Schedule.table(). harness: what an outside judge found, if one was asked."""
 
   name: str
   summary: Mapping[str, Any]
@@ -47,6 +47,7 @@ class Results:
   metrics: Sequence[Mapping[str, Any]]
   samples: Sequence[Mapping[str, Any]]
   disco: Sequence[Mapping[str, Any]]
+  harness: Sequence[Mapping[str, Any]] = ()
 
   @functools.cached_property
   def sets(self) -> list[str]:
@@ -259,6 +260,7 @@ def read(directory: pathlib.Path, summary: Mapping[str, Any], config: Mapping[st
       metrics=files.read_lines(workdir.metrics),
       samples=files.read_lines(workdir.samples),
       disco=files.read_json(workdir.disco) if workdir.disco.exists() else [],
+      harness=files.read_json(workdir.harness) if workdir.harness.exists() else [],
   )
 
 

@@ -51,8 +51,8 @@ class Workdir:
 
   The claim: config, rows, environment, disco, tokenizer, template; base where the model started from
   nothing. Results: checkpoints, before, metrics, samples, tensorboard, seconds, after. A finished
-  run: adapter, summary, report and its pictures. quarantine: rows that could not be read;
-  faults: completions that met a reward's bug.
+  run: adapter, summary, report and its pictures; harness: what an outside judge found of it.
+  quarantine: rows that could not be read; faults: completions that met a reward's bug.
   """
 
   def __init__(self, path: str | pathlib.Path):
@@ -66,6 +66,7 @@ class Workdir:
     self.metrics, self.samples = path / "metrics.jsonl", path / "samples.jsonl"
     self.tensorboard = path / "tensorboard"
     self.summary, self.report = path / "summary.json", path / "report.html"
+    self.harness = path / "harness.json"
     self._write_claim: Callable[[], None] | None = None
 
   def checkpoints(self, phase: str) -> pathlib.Path:
