@@ -183,6 +183,7 @@ def _case(domain: str, rng: random.Random):
   if domain == "logic":
     value = rng.random() < 0.5
     return YesNo(value=value), "Yes." if value == right else "No.", "Would a whale drown in the desert?"
-  sentences = rng.sample(_SENTENCES, 10)
+  # Each sentence is new, as a policy's are: vectors that are kept would flatter.
+  sentences = [f"{s[:-1]}, {rng.randrange(10**6)} times." for s in rng.sample(_SENTENCES, 10)]
   answer = " ".join(sentences[:6])
   return Text(text=" ".join(sentences[4:8])), answer, f"Continue, or sum up: {' '.join(sentences)}"

@@ -149,15 +149,21 @@ def _asked(request: str) -> frozenset[str]:
   return text.content_stems(text.words(request))
 
 
+@functools.lru_cache(maxsize=65536)
+def _read(token: str) -> tuple[frozenset[str], bool]:
+  """Returns the stems of a token between spaces, and whether one of its words is a content word."""
+  words = text.words(token)
+  return frozenset(map(text.stem, words)), any(map(text.is_content, words))
+
+
 @functools.lru_cache(maxsize=4096)
 def _beyond(passage: str, request: str) -> tuple[str, ...]:
   """Returns the sentences of a passage without the content words of the request; ("",) where none is left."""
   asked, kept = _asked(request), []
   for sentence in embedding.sentences(passage):
-    own = [w for w in sentence.split() if not asked.intersection(map(text.stem, text.words(w)))]
-    rest = " ".join(own) if asked else sentence
-    if any(text.is_content(word) for word in text.words(rest)):
-      kept.append(rest)
+    own = [token for token in sentence.split() if not asked & _read(token)[0]]
+    if any(_read(token)[1] for token in own):
+      kept.append(" ".join(own) if asked else sentence)
   return tuple(kept) or ("",)
 
 
