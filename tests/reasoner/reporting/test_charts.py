@@ -55,6 +55,7 @@ def test_bars_write_names_values_and_what_is_absent_as_they_are():
     ),
     lambda axes: charts.bars(axes, []),
     lambda axes: charts.stack(axes, [0], [([1.0], charts.PALETTE[0])]),
+    lambda axes: charts.stack(axes, [], []),
     lambda axes: charts.shares(axes, [("before", {})], {"missing": charts.PALETTE[0]}),
 ])
 def test_a_chart_of_one_number_or_none_is_drawn_all_the_same(painter, tmp_path):
