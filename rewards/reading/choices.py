@@ -162,6 +162,10 @@ _REASON = re.compile(
     r"|(?:[.,:!;\u2014]|\s-|\s*\n)\s*(?P<it>it|they|this|these)\s+(?!(?:is|are|was|were|also)\b)[a-z]",
     re.IGNORECASE,
 )
+_ASIDE = re.compile(
+    r"\s*\((?:plural:\s+|singular:\s+)?([^()]*)\)"
+    r"|(?:\s*,?\s*which\s+(?:is|are)\s+([^.!\n]*)|\s*[,\u2014-]\s*((?:the|an?)\s[^.!\n]*))(?=[.!]?\s*$)"
+)
 _NOT_THE_OTHER = re.compile(r",?\s*not\s+(?:an?\s+|the\s+)?\w+[.!]?")
 _LEADING = frozenset("so thus hence therefore final correct my answer step finally well".split())
 
@@ -229,9 +233,10 @@ class ShortTextKind(Kind):
   def check(self, verdict: bool, reason: str) -> None:
     """Refuses whatever is not shown to be a reason: it may be a further candidate."""
     known = words.prompt_words(self.prompt)
-    aside = re.match(r"\s*\(([^()]*)\)|\s*[,\u2014-]\s*((?:the|an?)\s[^.!\n]*)(?=[.!]?\s*$)", reason)
-    said = re.sub(r"^(?:plural|singular):\s+", "", aside[1] or aside[2] or "") if aside else ""
-    is_asked = said and "or" not in known and all(words.stem(word) in known for word in tokens(said))
+    aside = _ASIDE.match(reason)
+    said = next(filter(None, aside.groups()), "") if aside else ""
+    light = all(word in words.FUNCTION or words.stem(word) in known for word in tokens(said))
+    is_asked = said and "or" not in known and light
     if is_asked or key(said) in self.keys:
       reason = reason[aside.end() :]
     if not reason.strip(" .!)\n") or _NOT_THE_OTHER.fullmatch(reason):

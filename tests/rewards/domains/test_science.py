@@ -37,7 +37,7 @@ def score(answer: str, text: str = "mitochondria", aliases=(), prompt: str = QUE
     "The powerhouse of the cell is the mitochondria.",
     "The powerhouse of the cell is the mitochondria. It makes ATP.", "mitochondria (the powerhouse of the cell)",
     "Mitochondria, the powerhouse of the cell", "Mitochondria, because they make ATP.",
-    "Mitochondria, which make ATP in the cell.", "Mitochondria. They make most of the cell's ATP.",
+    "Mitochondria, which make ATP in the cell.", "The mitochondrion, which is called the powerhouse of the cell.", "Mitochondria. They make most of the cell's ATP.",
     "Mitochondria are the powerhouse of the cell.", "mitochondria - it makes the energy of the cell",
     "Mitochondria\n\nExplanation: the organelle turns sugar into ATP, which the cell uses.",
     "Mitochondria, not ribosomes.", "Cells burn sugar in organelles. So the answer is mitochondria.",
@@ -132,6 +132,7 @@ def test_an_answer_taken_back_is_not_paid(answer):
     "mitochondria. It is the nucleus.", "mitochondria. The nucleus is correct.", "mitochondria. No, nucleus.",
     "The mitochondria is the powerhouse. The nucleus is the powerhouse.",
     "mitochondria. It is nucleus or mitochondria.",
+    "mitochondria, which is the nucleus", "mitochondria because it is the nucleus", "mitochondria as well as the nucleus",
     "mitochondria, the nucleus is the powerhouse, the mitochondria is the powerhouse", "mitochondria (RNA)",
 ])  # fmt: skip
 def test_an_answer_that_says_the_same_of_something_else_is_not_paid(answer):
