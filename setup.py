@@ -17,7 +17,7 @@ setuptools.setup(
         "rewards.attacks": ["*.html"],
         "rewards.measures": ["*.npz"],
         "reasoner.harness": ["*.yaml"],
-        "reasoner.reporting": ["*.css", "*.html", "*.md"],
+        "reasoner.reporting": ["*.css", "*.html", "*.js", "*.md"],
     },
     install_requires=[
         "absl-py",

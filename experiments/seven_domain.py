@@ -142,8 +142,10 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
       weight_decay=0.1,
       gradient_clip=0.1,
       checkpoint_every=500,
+      checkpoint_minutes=10.0,  # and so long after the last at the latest
       checkpoints_kept=3,
       samples_every=10,
+      evaluate_every=100,  # steps; a small held-out sample, which chooses the best adapter; 0: never
   )
 
   if variant not in VARIANTS:
@@ -201,6 +203,7 @@ def _gemma3_270m_cpu(config: ml_collections.ConfigDict) -> None:
       gradient_clip=1.0,
       checkpoint_every=1,
       samples_every=1,
+      evaluate_every=0,
   )
 
 
@@ -256,6 +259,7 @@ def _embedded(config: ml_collections.ConfigDict) -> None:
       gradient_clip=1.0,
       checkpoint_every=10,
       samples_every=5,
+      evaluate_every=20,
   )
 
 

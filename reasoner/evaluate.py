@@ -12,25 +12,42 @@ An accuracy claim that is really a format claim cannot hide here: `accuracy` cou
 without valid format as wrong, `accuracy_given_format` counts valid ones alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+import pathlib
+from typing import Any
 
+import jax
+
+from reasoner.data import prompts
+from reasoner.data.corpus import Corpus
+from reasoner.data.corpus import EVALUATION
+from reasoner.data.corpus import HELD_OUT
+from reasoner.policy import grpo
 from reasoner.reporting import records as records_lib
+from reasoner.run import files
+from reasoner.run import progress
+from reasoner.run.settings import Settings
+from reasoner.run.workdir import Workdir
 from rewards.schema import Example
+from rewards.service import Service
+
+SAMPLE_ROWS = 16  # a domain, of the small sample that is evaluated during training
 
 
-def evaluate(policy, service, sets: Mapping[str, Sequence[Example]], render, sampling, batch_size: int):
+def evaluate(
+    policy: grpo.Policy, service: Service, sets: Mapping[str, Sequence[Example]], render: prompts.Renderer,
+    sampling: grpo.Sampling, batch_size: int,
+) -> list[dict[str, Any]]:  # fmt: skip
   """Returns a record for each example of each set.
 
   Args:
-    policy: a grpo.Policy.
-    service: scores completions (rewards.service.Service).
+    service: scores completions.
     sets: examples by the name of their set.
     render: Example -> token ids of its prompt.
-    sampling: a grpo.Sampling; greedy.
+    sampling: greedy.
     batch_size: completions a call; the last call is filled up, so that nothing recompiles.
   """
-  import jax
-
   rows = [(name, example) for name, examples in sets.items() for example in examples]
   pending = []
   for first in range(0, len(rows), batch_size):
@@ -57,3 +74,81 @@ def evaluate(policy, service, sets: Mapping[str, Sequence[Example]], render, sam
           **records_lib.as_record(breakdown),
       })
   return records
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evaluator:
+  """The evaluations of a run: all held-out rows before and after, a small sample of them in between.
+
+  keep: writes the adapter as it is now into a directory.
+  """
+
+  policy: grpo.Policy
+  service: Service
+  corpus: Corpus
+  render: prompts.Renderer
+  settings: Settings
+  workdir: Workdir
+  clock: progress.Clock
+  keep: Callable[[pathlib.Path], None]
+
+  def whole(self, path: pathlib.Path) -> None:
+    """Evaluates on all held-out rows and writes the records, unless that is done."""
+    if path.exists():
+      return
+    found = self._evaluate(self.corpus.sets(self.settings.data.evaluation_rows))
+    self.workdir.claim()
+    files.write_lines(path, found)
+    self.clock.save()
+    earlier = files.read_lines(self.workdir.before) if path != self.workdir.before else None
+    too_long = prompts.too_long(self.corpus, {EVALUATION, *self.corpus.evaluation_sets})
+    lines = records_lib.table(
+        records_lib.summarize(found), path.name, earlier and records_lib.summarize(earlier)
+    )
+    print("\n".join(lines + too_long), flush=True)
+
+  def begin(self, start: int, last: int) -> None:
+    """Takes up the sample's evaluations at a step: later ones come again, and one that is missing now."""
+    if not self.settings.train.evaluate_every:
+      return
+    files.keep_steps(self.workdir.evaluations, below=start + 1)
+    if start in [row["step"] for row in files.read_lines(self.workdir.evaluations)]:
+      return
+    if start:
+      self.during(start, last)
+    else:  # all rows were just evaluated
+      own = {(example.uid, example.domain) for example in self._sample()}
+      before = files.read_lines(self.workdir.before)
+      self._note(0, [r for r in before if r["set"] == HELD_OUT and (r["uid"], r["domain"]) in own])
+
+  def during(self, step: int, last: int) -> None:
+    """Evaluates the sample where it is time after `step` of `last` steps; keeps the adapter if it is the best."""
+    every = self.settings.train.evaluate_every
+    if every and (step % every == 0 or step == last):
+      self._note(step, self._evaluate({HELD_OUT: self._sample()}))
+
+  def _note(self, step: int, found: Sequence[Mapping[str, Any]]) -> None:
+    statistics = records_lib.summarize(found)
+    row: dict[str, Any] = {
+        domain: {field: own[field] for field in ("n", "reward", "format", "accuracy")}
+        for domain, own in statistics.items()
+    }
+    best = records_lib.best_of(files.read_lines(self.workdir.evaluations))
+    if best is None or (row["all"]["reward"] or 0.0) > best["all"]["reward"]:
+      self.keep(self.workdir.best)
+    files.append_line(self.workdir.evaluations, {"step": step, **row})
+
+  def _sample(self) -> list[Example]:
+    rows = self.corpus.sets(self.settings.data.evaluation_rows)[HELD_OUT]
+    seen: dict[str, int] = {}
+    sample = []
+    for example in rows:
+      seen[example.domain] = seen.get(example.domain, 0) + 1
+      sample += [example] if seen[example.domain] <= SAMPLE_ROWS else []
+    return sample
+
+  def _evaluate(self, sets: Mapping[str, Sequence[Example]]) -> list[dict[str, Any]]:
+    greedy = grpo.Sampling(max_new_tokens=self.settings.rollout.max_new_tokens)
+    size = self.settings.completions_per_step
+    with self.clock.phase("evaluation"):
+      return evaluate(self.policy, self.service, sets, self.render, greedy, batch_size=size)

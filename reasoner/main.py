@@ -2,8 +2,8 @@
 
 --dry_run stops before JAX is loaded and prints what would run: model, steps, what each domain pays.
 
-Flags to one command. A user's mistake is answered with a sentence and exit status 2; a stack trace
-is kept for our own bugs.
+Flags to one command. A user's mistake is answered with a sentence and exit status 2, what ends a run
+before its time with one and a status of run/stopping.py; a stack trace is kept for our own bugs.
 """
 
 import pathlib
@@ -15,6 +15,7 @@ from absl import logging
 
 from reasoner.run import assemble
 from reasoner.run import memory
+from reasoner.run import stopping
 from reasoner.run.settings import Settings
 from rewards import recipes
 from rewards.errors import ConfigError
@@ -29,6 +30,7 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Where the run lives; by default
 def main(argv: list[str]) -> None:
   logging.set_verbosity(logging.WARNING)  # Orbax tells a page for each checkpoint
   try:
+    stopping.TERMINATION.install()
     overrides = [argument for argument in argv[1:] if argument.startswith(recipes.PREFIX)]
     for argument in argv[1:]:
       if argument not in overrides:
@@ -49,9 +51,21 @@ def main(argv: list[str]) -> None:
   except (ConfigError, ComponentError, WorkerError) as error:
     sys.stderr.write(f"error: {error}\n")
     sys.exit(2)
+  except stopping.Diverged as error:
+    sys.stderr.write(f"error: {error}\n")
+    sys.exit(stopping.DIVERGED_STATUS)
   except KeyboardInterrupt:
     sys.stderr.write("interrupted: the same command continues from the last checkpoint.\n")
     sys.exit(130)
+  except stopping.Terminated:
+    sys.stderr.write("terminated: the last whole step is saved, and the same command continues from it.\n")
+    sys.exit(stopping.TERMINATED_STATUS)
+  except Exception as error:
+    place = stopping.full_disk(error)
+    if not place:
+      raise
+    sys.stderr.write(f"error: the disk of {place} is full: the same command continues when there is room.\n")
+    sys.exit(stopping.FULL_DISK_STATUS)
 
 
 def _default_workdir(config: str) -> str:

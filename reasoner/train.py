@@ -9,12 +9,12 @@ backstops of the scoring service.
 from collections.abc import Mapping
 import contextlib
 import dataclasses
+import functools
 import itertools
-import pathlib
-from typing import Any
 
 from flax import nnx
 import jax
+import numpy as np
 
 from reasoner import data
 from reasoner import evaluate
@@ -22,14 +22,13 @@ from reasoner import models
 from reasoner.data import prompts
 from reasoner.data import sampling
 from reasoner.data import traces
-from reasoner.data.corpus import EVALUATION
 from reasoner.models import mesh as mesh_lib
-from reasoner.models import peft_format
 from reasoner.policy import experience
 from reasoner.policy import grpo
 from reasoner.policy import optimizer
 from reasoner.policy import reward_scaling
 from reasoner.policy.advantages import Paid
+from reasoner.reporting import completions
 from reasoner.reporting import metrics
 from reasoner.reporting import records
 from reasoner.reporting import report
@@ -39,6 +38,7 @@ from reasoner.run import cold_start
 from reasoner.run import environment
 from reasoner.run import files
 from reasoner.run import progress
+from reasoner.run import stopping
 from reasoner.run.settings import Settings
 from reasoner.run.workdir import Workdir
 from rewards.service import Service
@@ -48,10 +48,10 @@ def train(run: assemble.Run) -> None:
   """Runs everything that the work directory does not hold yet."""
   settings, workdir = run.settings, run.workdir
   with workdir.lock(), contextlib.ExitStack() as resources:
-    if workdir.summary.exists():
+    workdir.check_config(run.config)  # another run may have held the lock until now
+    if workdir.finished(run.config):
       print(f"{workdir.path} is finished: its report is {workdir.report}.")
       return
-    workdir.check_config(run.config)  # another run may have held the lock until now
     for warning in run.warnings:
       print(f"warning: {warning}")
     origin = run.model.origin()
@@ -82,22 +82,22 @@ def train(run: assemble.Run) -> None:
     tokenizer = run.model.load_tokenizer(traces.vocabulary_texts(sample, run.plan))
     fitter = prompts.Fitter(tokenizer=tokenizer, max_tokens=settings.rollout.max_prompt_tokens)
     corpus = fitter.drop_too_long(corpus)
-    schedule = run.schedule(corpus)
-    print("\n".join([*corpus.table(), "", *schedule.lines()]), flush=True)
-    rows = corpus.fingerprints() | {"plugins": run.plugin_fingerprints()}
+    schedules = run.schedules(corpus)
+    print("\n".join([*corpus.table(), "", *schedules[-1].lines()]), flush=True)
+    rows = corpus.fingerprints() | run.fingerprints()
     workdir.check_rows(rows)
     workdir.begin(
-        config=run.config, rows=rows, environment=here, disco=schedule.table(), tokenizer=tokenizer
+        config=run.config, rows=rows, environment=here, disco=schedules[-1].table(), tokenizer=tokenizer
     )
     evaluated = itertools.chain(*corpus.sets(settings.data.evaluation_rows).values())
-    used = {example.uid for example in itertools.chain(corpus.drawn(run.drawable(schedule)), evaluated)}
+    used = {example.uid for example in itertools.chain(corpus.drawn(run.drawable(schedules)), evaluated)}
     corpus, shortened = fitter.cut(corpus, used)
     print(f"{shortened} of {len(used)} prompts are shortened to fit.", flush=True)
 
     render = prompts.Renderer(tokenizer)
     examples = corpus.drawn(run.cold_start_schedule(corpus).pairs())
     actor, reference = cold_start.load_actor(
-        run.model, examples, run.flaws, run.plan, tokenizer, mesh, settings, workdir, clock
+        run.model, run.start, examples, run.flaws, run.plan, tokenizer, mesh, settings, workdir, clock
     )
     policy = grpo.Policy(
         actor,
@@ -107,38 +107,26 @@ def train(run: assemble.Run) -> None:
         max_prompt_tokens=settings.rollout.max_prompt_tokens,
         max_new_tokens=settings.rollout.max_new_tokens,
     )
-    run_evaluation(workdir.before, policy, service, corpus, render, settings, workdir, clock)
-    learn(policy, service, corpus, schedule, render, settings, workdir, clock)
-    run_evaluation(workdir.after, policy, service, corpus, render, settings, workdir, clock)
+    evaluator = evaluate.Evaluator(
+        policy=policy, service=service, corpus=corpus, render=render, settings=settings, workdir=workdir,
+        clock=clock, keep=lambda directory: run.write_adapter(directory, actor),
+    )  # fmt: skip
+    evaluator.whole(workdir.before)
+    for schedule in schedules:  # one, unless config.train.steps were raised on a finished run
+      learn(policy, service, corpus, schedule, render, settings, workdir, clock, evaluator)
+    evaluator.whole(workdir.after)
     finish(run, actor, seconds=clock.seconds(), prompt_counts={"count": len(used), "shortened": shortened})
-
-
-def run_evaluation(
-    path: pathlib.Path, policy: grpo.Policy, service: Service, corpus: data.Corpus,
-    render: prompts.Renderer, settings: Settings, workdir: Workdir, clock: progress.Clock,
-) -> None:  # fmt: skip
-  """Evaluates greedily on the held-out rows and writes the records, unless that is done."""
-  if path.exists():
-    return
-  greedy = grpo.Sampling(max_new_tokens=settings.rollout.max_new_tokens)
-  sets = corpus.sets(settings.data.evaluation_rows)
-  with clock.phase("evaluation"):
-    found = evaluate.evaluate(policy, service, sets, render, greedy, batch_size=settings.completions_per_step)
-  workdir.claim()
-  files.write_lines(path, found)
-  clock.save()
-  before = records.summarize(files.read_lines(workdir.before)) if path == workdir.after else None
-  too_long = prompts.too_long(corpus, {EVALUATION, *corpus.evaluation_sets})
-  print("\n".join(records.table(records.summarize(found), path.name, before) + too_long), flush=True)
 
 
 def learn(
     policy: grpo.Policy, service: Service, corpus: data.Corpus, schedule: sampling.Schedule,
     render: prompts.Renderer, settings: Settings, workdir: Workdir, clock: progress.Clock,
+    evaluator: evaluate.Evaluator,
 ) -> None:  # fmt: skip
   """GRPO: every step samples prompts, rolls out, scores, updates, measures and, at times, saves."""
   config, algorithm, rollout = settings.train, settings.grpo, settings.rollout
-  rate = optimizer.learning_rate(config, config.steps * algorithm.num_iterations)
+  first, last = schedule.first * algorithm.num_iterations, schedule.last * algorithm.num_iterations
+  rate = optimizer.learning_rate(config, last - first, first)
   learner = grpo.Learner(
       policy, algorithm, optimizer.adamw(config, rate),
       temperature=rollout.temperature, micro_batches=config.micro_batches,
@@ -149,25 +137,39 @@ def learn(
       top_p=rollout.top_p,
       top_k=rollout.top_k or None,
   )
-  saved = checkpoints.Checkpoints(
-      workdir.checkpoints("grpo"),
-      {"adapter": (policy.actor, nnx.LoRAParam), "optimizer": (learner.optimizer, nnx.Variable)},
-      keep=config.checkpoints_kept, template=prompts.template(policy.tokenizer.turns), recorder=schedule,
-      before_save=workdir.claim,
-  )  # fmt: skip
-  start = saved.resume()
-  log = metrics.Log(workdir.path, start)
-  files.keep_steps(workdir.samples, below=start)
-  with clock.phase("grpo"), progress.Progress("grpo", start, config.steps) as bar:
-    for step in range(start, config.steps):
+  with contextlib.ExitStack() as resources:
+    saved = resources.enter_context(checkpoints.Checkpoints(
+        workdir.checkpoints("grpo"),
+        {"adapter": (policy.actor, nnx.LoRAParam), "optimizer": (learner.optimizer, nnx.Variable)},
+        keep=config.checkpoints_kept, template=prompts.template(policy.tokenizer.turns),
+        every=config.checkpoint_every, minutes=config.checkpoint_minutes, recorder=schedule,
+        before_save=lambda: (workdir.claim(), kept.flush()), after_save=clock.save,
+    ))  # fmt: skip
+    start = saved.resume()
+    if start > schedule.last:
+      return
+    log = resources.enter_context(contextlib.closing(metrics.Log(workdir.path, start)))
+    kept = completions.Completions(workdir.completions, start)
+    files.keep_steps(workdir.samples, below=start)
+    evaluator.begin(start, schedule.last)
+    resources.enter_context(clock.phase("grpo"))
+    bar = resources.enter_context(progress.Progress("grpo", start, schedule.last))
+    for step in range(start, schedule.last):
       key = jax.random.fold_in(jax.random.key(settings.seed), step)
-      measured, samples = take_step(
+      measured, drawn, advantages = take_step(
           learner, service, corpus, schedule, step, render, draw, key, settings.disco.reward_scaling
       )
+      learned = drawn.learned
+      check = functools.partial(
+          stopping.check_finite, "GRPO", step, rows=lambda: [row.uid for row in learned.rows],
+          cure="config.train.learning_rate",
+      )  # fmt: skip
+      check({name: measured[f"train/{name}"] for name in ("loss", "gradient_norm")})
       measured["train/learning_rate"] = float(rate(step * algorithm.num_iterations))
       log.write(step, measured)
+      kept.write(step, drawn, advantages)
       shown = schedule.drawn(range(step - step % config.samples_every, step))
-      for sample in samples:
+      for sample in records.samples(learned.examples, learned.rollout.texts, learned.breakdowns, advantages):
         if sample["domain"] not in shown:  # one a domain every so many steps, though not all draw it
           files.append_line(workdir.samples, {"step": step, **sample})
       bar.update(
@@ -176,18 +178,19 @@ def learn(
           format=measured["rewards/gate_pass_rate"],
           accuracy=measured.get("rewards/accuracy"),
       )
-      if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
-        saved.save(step + 1)
-        clock.save()
-  log.close()
-  saved.close()
+      saved.whole(step + 1)
+      evaluator.during(step + 1, schedule.last)
+      if saved.due(step + 1) or step + 1 == schedule.last:
+        check({"log-likelihood under the updated weights": learner.log_likelihood(learned.rollout)})
+        saved.save()
+      stopping.TERMINATION.check()
 
 
 def take_step(
     learner: grpo.Learner, service: Service, corpus: data.Corpus, schedule: sampling.Schedule, step: int,
     render: prompts.Renderer, draw: grpo.Sampling, key: jax.Array, scaling: reward_scaling.RewardScaling,
-) -> tuple[dict[str, float], list[dict[str, Any]]]:  # fmt: skip
-  """One step of GRPO; returns its metrics, and a sample of each domain.
+) -> tuple[dict[str, float], experience.Collected, np.ndarray]:  # fmt: skip
+  """One step of GRPO; returns its metrics, what was drawn, and the advantages of what was learned from.
 
   Rewards and completions are measured on the prompts of the schedule, groups on what is learned from.
   """
@@ -212,7 +215,7 @@ def take_step(
       **watch.metrics(),
       "tokens_per_second": drawn.tokens / watch.total,
   }
-  return measured, records.samples(learned.examples, learned.rollout.texts, learned.breakdowns, advantages)
+  return measured, drawn, advantages
 
 
 def finish(
@@ -220,20 +223,19 @@ def finish(
 ) -> None:
   """Writes the adapter, summary.json and the report: the run is then complete."""
   settings, workdir = run.settings, run.workdir
-  base = str(workdir.base) if run.model.from_nothing else run.model.base
-  peft_format.write(
-      workdir.adapter, actor, settings.model.lora,
-      base=base, license=run.model.license.name, template=prompts.template(run.model.family.TURNS),
-  )  # fmt: skip
+  run.write_adapter(workdir.adapter, actor)
   summary = {
       "config_hash": run.config_hash,
       "seed": settings.seed,
       "steps": settings.train.steps,
+      "continued_at": workdir.ends(settings.train.steps)[:-1],
       "seconds": dict(seconds),
       "peak_memory_gb": environment.peak_memory_gb(),
       "adapter_sha256": checkpoints.sha256(checkpoints.arrays_of(actor, nnx.LoRAParam)),
       "environment": files.read_json(workdir.environment),
       "prompts": dict(prompt_counts),
+      "evaluated": {"adapter": "last", "step": settings.train.steps},
+      "best": records.best_of(files.read_lines(workdir.evaluations)),
       "domains": records.summary_by_domain(*map(files.read_lines, (workdir.before, workdir.after))),
       "faults": len({(fault["uid"], fault["completion"]) for fault in files.read_lines(workdir.faults)}),
   }

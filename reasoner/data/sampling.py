@@ -137,6 +137,7 @@ class Schedule:
     steps, prompts_per_step: the run.
     seed: of the orders.
     alpha, weights, max_repeats: as `quotas` takes them.
+    first: the number of the first step, where another schedule ended; rows then come in orders of their own.
   """
 
   def __init__(
@@ -149,13 +150,15 @@ class Schedule:
       alpha: float = 0.5,
       weights: Mapping[str, float] | None = None,
       max_repeats: int | None = None,
+      first: int = 0,
   ):
+    self.first, self.last = first, first + steps
     self.counts = dict(sorted(counts.items()))
     self.quotas = quotas(
         self.counts, steps * prompts_per_step, alpha=alpha, weights=weights, max_repeats=max_repeats
     )
-    self._seed = seed
-    self._steps, self._prompts_per_step = steps, prompts_per_step
+    self._seed = seed = f"{seed}+{first}" if first else seed
+    self._prompts_per_step = prompts_per_step
     draws = []
     for domain, quota in self.quotas.items():
       offset = random.Random(f"{seed}/offset/{domain}").random()
@@ -163,8 +166,9 @@ class Schedule:
     self._draws = [(domain, k) for _, domain, k in sorted(draws)]
 
   def _drawn_at(self, step: int) -> list[tuple[str, int]]:
-    """Returns the domains that a step draws, each with how many draws of it came before."""
-    return self._draws[step * self._prompts_per_step : (step + 1) * self._prompts_per_step]
+    """Returns the domains that a step draws, each with how many draws came before; none for another's step."""
+    start = (step - self.first) * self._prompts_per_step
+    return self._draws[start : start + self._prompts_per_step] if start >= 0 else []
 
   def domains(self, step: int) -> list[str]:
     """Returns the domain of each prompt of `step`, counted from 0."""
@@ -189,7 +193,7 @@ class Schedule:
 
   def pairs(self) -> list[Pair]:
     """Returns what the steps may draw: here what they do, in order."""
-    return [pair for step in range(self._steps) for pair in self.rows(step)]
+    return [pair for step in range(self.first, self.last) for pair in self.rows(step)]
 
   def every(self) -> list[Pair]:
     """Returns all there is to draw."""

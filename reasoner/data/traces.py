@@ -1,6 +1,6 @@
 """Traces: what rows look like as completions to imitate, for the supervised cold start.
 
-  Trace(domain="math", prompt="<start_of_turn>user\n... Today Nora has 27 shells ...",
+  Trace(uid="gsm8k/main/train/4", domain="math", prompt="<start_of_turn>user\n... Nora has 27 shells ...",
         completion="<reasoning>Count on from 27: ...</reasoning>\n<answer>30</answer>")
 
 A trace is one rendered prompt and one completion made from the row itself: the data set's own
@@ -27,6 +27,7 @@ Plan = Callable[[Example, str], str]  # (example, its own words) -> reasoning wh
 class Trace:
   """A prompt with a completion to imitate."""
 
+  uid: str
   domain: str
   prompt: str
   completion: str
@@ -71,7 +72,7 @@ def build_traces(
     read = fitter.fit(example)
     if completion is not None and read is not None:
       prompt = prompts.render(read.prompt, tokenizer.turns)
-      traces.append(Trace(domain=example.domain, prompt=prompt, completion=completion))
+      traces.append(Trace(uid=example.uid, domain=example.domain, prompt=prompt, completion=completion))
   return traces
 
 

@@ -52,14 +52,16 @@ class Model(Section, place="config.model"):
   dtype: Annotated[str, OneOf(DTYPES)]  # of the base weights; auto: bfloat16 on an accelerator
   mesh: MeshShape
   lora: lora.Lora
+  adapter: str = ""  # an adapter in PEFT's format, or a finished run's directory, to go on from
+  adapter_is_reference: bool = True  # whether GRPO stays near that adapter, or near its base
 
-  def get_source(self) -> "ModelSource":
-    """Returns what `name` and `source` stand for.
+  def get_source(self, base: str = "") -> "ModelSource":
+    """Returns what `name` and `source` stand for. base: a directory of it where `path` names none.
 
     Raises:
       ConfigError: there is no such model, door, or module to adapt.
     """
-    source = get_source(self.name, self.source, self.path)
+    source = get_source(self.name, self.source, self.path or base)
     lora.check_modules(self.lora.modules, source.family)
     return source
 
@@ -72,7 +74,7 @@ class ModelSource(Protocol):
     name: the release, or embedded. place: where it comes from, for a person to read; "" for nowhere.
     from_nothing: the weights are drawn, not read, and all of them need training before LoRA.
     hub: its repository on the Hugging Face hub, or that of which it is a copy; "" for none.
-    base: where PEFT finds it: a directory, or `hub`.
+    base: where PEFT finds it: a directory, or `hub`; "" for none, so that a run keeps it.
     license: its terms.
   """
 
@@ -122,11 +124,11 @@ def get_source(name: str, source: str = "", path: str = "") -> ModelSource:
     ConfigError: no such model, or not through this door.
   """
   if name == EMBEDDED:
-    if source or path:
-      raise ConfigError(f"config.model: {name!r} starts from nothing; source and path must be ''.")
+    if source:
+      raise ConfigError(f"config.model.source={source!r}: {name!r} is published nowhere; it must be ''.")
     from reasoner.models import embedded
 
-    return embedded.Embedded()
+    return embedded.Embedded(path or None)
   of = {release: module for module in family.families() for release in module.RELEASES}
   if name not in of:
     accepted = sorted({EMBEDDED, *of})

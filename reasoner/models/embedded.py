@@ -12,11 +12,14 @@ runs on it runs on the real one.
 
 from collections.abc import Iterable
 import io
+import pathlib
 from typing import Any
 from typing import TYPE_CHECKING
 
 from reasoner.data import prompts
+from reasoner.models import doors
 from reasoner.models import gemma3
+from reasoner.models import pretrained
 from reasoner.models.family import License
 from reasoner.models.tokenizer import Tokenizer
 from rewards import format as output_format
@@ -47,11 +50,14 @@ _REQUIRED_CHARACTERS = "".join(map(chr, range(33, 127))) + "…"
 
 
 class Embedded:
-  """The source `config.model.name = "embedded"`."""
+  """The source `config.model.name = "embedded"`.
+
+  Args:
+    path: the `base` that an earlier run left, to start from what its cold start taught. None: nothing.
+  """
 
   family = gemma3
-  from_nothing = True
-  name, place, hub, base = "embedded", "", "", ""
+  name, hub, base = "embedded", "", ""
   license = License(
       name="apache-2.0",
       kaggle="Apache 2.0",
@@ -59,25 +65,37 @@ class Embedded:
       url="https://www.apache.org/licenses/LICENSE-2.0",
   )
 
+  def __init__(self, path: str | None = None):
+    self.path = path and pathlib.Path(path).expanduser()
+    self.from_nothing, self.place = path is None, path or ""
+
   def check(self) -> None:
-    """Nothing can be missing."""
+    """Raises ConfigError where `path` holds no model."""
+    if self.path:
+      doors.Local(str(self.path)).check()
+      gemma3.check_directory(self.path)
 
   def origin(self) -> dict[str, str]:
     """Returns what a run records of where its model came from."""
-    model = "the embedded model of this project, which starts from nothing"
-    return {"model": model, "model_license": self.license.text}
+    origin = {"model": "the embedded model of this project", "model_license": self.license.text}
+    if not self.path:
+      return origin | {"model": f"{origin['model']}, which starts from nothing"}
+    return origin | {"model_place": str(self.path), "model_sha256": pretrained.sha256(self.path)}
 
   def load_tokenizer(self, texts: Iterable[str]) -> Tokenizer:
-    """Returns a vocabulary learned from `texts`; see `train_tokenizer`."""
-    return train_tokenizer(texts)
+    """Returns the vocabulary of `path`, or one learned from `texts`; see `train_tokenizer`."""
+    return self.tokenizer_at_hand() or train_tokenizer(texts)
 
-  def tokenizer_at_hand(self) -> None:
-    """Returns None: the vocabulary is learned when a run begins."""
+  def tokenizer_at_hand(self) -> Tokenizer | None:
+    """Returns the vocabulary of `path`; None where it is learned when a run begins."""
+    return gemma3.tokenizer((self.path / "tokenizer.model").read_bytes()) if self.path else None
 
   def load(self, mesh: "Mesh", dtype: Any, seed: int) -> "Gemma3":
-    """Returns the untrained model on the mesh, its weights drawn from `seed`."""
+    """Returns the model of `path`, or an untrained one with weights drawn from `seed`, on the mesh."""
     from reasoner.models import mesh as mesh_lib
 
+    if self.path:
+      return _with_flat_products(gemma3.load_directory(self.path, mesh, dtype))
     mesh_lib.check_fits(config(VOCABULARY_SIZE, dtype), mesh)
     return mesh_lib.place(build(VOCABULARY_SIZE, seed, dtype), mesh)
 
@@ -118,9 +136,9 @@ def train_tokenizer(texts: Iterable[str], vocabulary_size: int = VOCABULARY_SIZE
 
 def config(vocabulary_size: int, dtype: Any) -> "ModelConfig":
   """Returns the architecture. Heads and vocabulary divide by 4, so that it also runs on a mesh."""
-  from tunix.models.gemma3 import model as gemma3
+  from tunix.models.gemma3 import model as tunix_gemma3
 
-  return gemma3.ModelConfig(
+  return tunix_gemma3.ModelConfig(
       num_layers=2,
       num_embed=vocabulary_size,
       embed_dim=128,
@@ -142,9 +160,9 @@ def build(vocabulary_size: int, seed: int, dtype: Any) -> "Gemma3":
   """
   from flax import nnx
   import jax
-  from tunix.models.gemma3 import model as gemma3
+  from tunix.models.gemma3 import model as tunix_gemma3
 
-  model = gemma3.Gemma3(config(vocabulary_size, dtype), rngs=nnx.Rngs(seed))
+  model = tunix_gemma3.Gemma3(config(vocabulary_size, dtype), rngs=nnx.Rngs(seed))
   key = jax.random.key(seed)
   for number, (path, parameter) in enumerate(nnx.iter_graph(model)):
     if not isinstance(parameter, nnx.Param) or parameter.value.ndim < 2:
@@ -152,6 +170,10 @@ def build(vocabulary_size: int, seed: int, dtype: Any) -> "Gemma3":
     value = parameter.value
     inputs = _inputs(path, value.shape)
     parameter.value = jax.random.normal(jax.random.fold_in(key, number), value.shape, value.dtype) / inputs**0.5
+  return _with_flat_products(model)
+
+
+def _with_flat_products(model: "Gemma3") -> "Gemma3":
   for layer in model.layers:
     for linear in (layer.mlp.gate_proj, layer.mlp.up_proj, layer.mlp.down_proj):
       linear.dot_general = _flat_dot_general

@@ -11,6 +11,7 @@ which are two modules there: each gets a copy of it. The values are the trained 
 `read` gives the actor back.
 """
 
+from collections.abc import Mapping
 import json
 import pathlib
 from typing import TYPE_CHECKING
@@ -101,6 +102,30 @@ with GRPO under exactly this prompt (after one BOS token; `{{task}}` is what is 
     from transformers import AutoModelForCausalLM
     model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{base}"), ".")
 """
+
+
+def check(
+    directory: pathlib.Path, settings: Lora, adapted: Mapping[str, family.Adapted], place: str
+) -> None:
+  """Raises ConfigError unless a directory holds an adapter of these settings.
+
+  Args:
+    adapted: the MODULES of the model's family. place: the field that names the directory.
+  """
+  for name in (ADAPTER, CONFIG):
+    if not (directory / name).is_file():
+      raise ConfigError(f"{place}={str(directory)!r} holds no {name}: expected an adapter in PEFT's format.")
+  own = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
+  targets = sorted(name.split(".")[-1] for m in settings.modules for name in adapted[m].hub)
+  for field, theirs, ours in (
+      ("rank", own.get("r"), settings.rank), ("alpha", own.get("lora_alpha"), settings.alpha),
+      ("modules", sorted(own.get("target_modules") or ()), targets),
+  ):  # fmt: skip
+    if theirs != ours:
+      raise ConfigError(
+          f"{place}={str(directory)!r} has {field} {theirs}, config.model.lora.{field} stands for {ours}: "
+          "set it to the adapter's."
+      )
 
 
 def read(directory: pathlib.Path, model: "Gemma3", settings: Lora) -> None:

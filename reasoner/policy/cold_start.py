@@ -2,7 +2,7 @@ r"""The supervised cold start: a model is shown the output format before GRPO be
 
   learner = Learner(model, mesh, steps=700, learning_rate=3e-3, warmup_fraction=0.07)
   for batch in batches(traces, tokenizer, batch_size=32, ...):
-    loss = learner.update(batch)
+    loss, gradient_norm = learner.update(batch)
 
 Trained are all weights of a bare model, the LoRA weights alone of a model that has them. Not here:
 how rows become traces (data/traces.py), which rows are drawn (data/sampling.py) and where states are
@@ -69,15 +69,28 @@ def batches(
   Raises:
     ConfigError: a trace is longer than max_tokens.
   """
-  packed = _pack(traces, tokenizer, max_tokens, max_tokens + max_tokens // 4)
+  packed, _ = _pack(traces, tokenizer, max_tokens, max_tokens + max_tokens // 4)
   count = len(packed["tokens"])
-  rows = max(1, round(batch_size * count / len(traces) / divisor)) * divisor
   for step in range(start_step, steps):
-    chosen = []
-    for place in range(step * rows, (step + 1) * rows):
-      epoch, position = divmod(place, count)
-      chosen.append(_order(seed, epoch, count)[position])
+    chosen = _chosen(step, count, len(traces), batch_size, seed, divisor)
     yield {name: array[chosen] for name, array in packed.items()}
+
+
+def uids(
+    traces: Sequence[Trace], tokenizer: Any, step: int, *, batch_size: int, max_tokens: int, seed: int,
+    divisor: int = 1,
+) -> list[str]:  # fmt: skip
+  """Returns whose traces the batch of `step`, counted from 0, holds; arguments as `batches` takes them."""
+  _, members = _pack(traces, tokenizer, max_tokens, max_tokens + max_tokens // 4)
+  chosen = _chosen(step, len(members), len(traces), batch_size, seed, divisor)
+  return [traces[i].uid for row in chosen for i in members[row]]
+
+
+def _chosen(step: int, count: int, traces: int, batch_size: int, seed: int, divisor: int) -> list[int]:
+  """Returns which of `count` packed rows a step takes."""
+  rows = max(1, round(batch_size * count / traces / divisor)) * divisor
+  places = (divmod(place, count) for place in range(step * rows, (step + 1) * rows))
+  return [_order(seed, epoch, count)[position] for epoch, position in places]
 
 
 @functools.lru_cache(maxsize=2)
@@ -90,11 +103,14 @@ _OPEN_ROWS = 8  # enough to fill nine tenths; traces drawn together stay togethe
 
 def _pack(
     traces: Sequence[Trace], tokenizer: Any, max_tokens: int, row_tokens: int
-) -> dict[str, np.ndarray]:
-  """Returns the arrays of `batches` for all traces, each in the first recent row that has room."""
+) -> tuple[dict[str, np.ndarray], list[list[int]]]:
+  """Returns the arrays of `batches` for all traces, each in the first recent row that has room, and
+  which traces each row has.
+  """
   rows: list[list[tuple[list[int], int]]] = []
   room: list[int] = []
-  for trace in traces:
+  indices: list[list[int]] = []
+  for index, trace in enumerate(traces):
     prompt = [tokenizer.bos_id(), *tokenizer.encode(trace.prompt)]
     # A base model's <end_of_turn> was never trained: its vector is that of hundreds of unused tokens,
     # among which LoRA cannot single it out. The end of a text is what every model has seen.
@@ -105,8 +121,10 @@ def _pack(
     row = next((row for row in recent if room[row] >= len(ids)), len(rows))
     if row == len(rows):
       rows.append([])
+      indices.append([])
       room.append(row_tokens)
     rows[row].append((ids, len(prompt)))
+    indices[row].append(index)
     room[row] -= len(ids)
   shape = len(rows), row_tokens
   packed = {
@@ -124,7 +142,7 @@ def _pack(
       packed["segments"][row, start:end] = number
       packed["is_target"][row, start + prompt_length : end] = True
       start = end
-  return packed
+  return packed, indices
 
 
 class Learner:
@@ -155,31 +173,40 @@ class Learner:
     self._step = jax.jit(functools.partial(_step, self._trained))
 
   def update(self, batch: Mapping[str, np.ndarray]):
-    """Takes one step on a batch of `batches` and returns its loss, a scalar still on the device."""
+    """Takes one step on a batch of `batches`; returns its loss and gradient norm, still on the device."""
+    from reasoner.policy import update
+
+    trained, state, (new, new_state, loss, norm) = self._compute(batch)
+    update.assign(self._model, trained, new)
+    update.assign(self.optimizer, state, new_state)
+    return loss, norm
+
+  def measure(self, batch: Mapping[str, np.ndarray]):
+    """Returns what `update` would, and changes nothing: the same program, so none is compiled for it."""
+    return self._compute(batch)[2][2:]
+
+  def _compute(self, batch: Mapping[str, np.ndarray]):
     from flax import nnx
 
     from reasoner.policy import grpo
-    from reasoner.policy import update
 
     batch = {name: grpo.shard_rows(self._mesh, array) for name, array in batch.items()}
     with self._mesh:
       graph, trained, frozen = nnx.split(self._model, self._trained, ...)
       optimizer, state = nnx.split(self.optimizer)
-      new, new_state, loss = self._step(graph, trained, frozen, optimizer, state, batch)
-    update.assign(self._model, trained, new)
-    update.assign(self.optimizer, state, new_state)
-    return loss
+      return trained, state, self._step(graph, trained, frozen, optimizer, state, batch)
 
 
 def _step(kind, graph, trained, frozen, optimizer_graph, optimizer_state, batch):
-  """Returns the trained weights and the optimizer's state after one step, and the loss before it."""
+  """Returns the trained weights and the optimizer's state after one step; loss, gradient norm before it."""
   from flax import nnx
   import jax
+  import optax
 
   loss, gradient = jax.value_and_grad(lambda trained: _loss(graph, trained, frozen, **batch))(trained)
   model, optimizer = nnx.merge(graph, trained, frozen), nnx.merge(optimizer_graph, optimizer_state)
   optimizer.update(model, gradient)
-  return nnx.state(model, kind), nnx.state(optimizer), loss
+  return nnx.state(model, kind), nnx.state(optimizer), loss, optax.global_norm(gradient)
 
 
 def _loss(graph, trained, frozen, tokens, positions, segments, is_target):

@@ -304,6 +304,13 @@ class Learner:
     first, last = jax.device_get((measured[0], measured[-1]))
     return {name: float(value) for name, value in (last | {"sampler_gap": first["sampler_gap"]}).items()}
 
+  def log_likelihood(self, rollout: Rollout) -> float:
+    """Returns the mean over completions of their log-probability under the policy as it is now."""
+    mask = np.arange(rollout.completion_ids.shape[1]) < rollout.lengths[:, None]
+    division = self.temperature, self.micro_batches, self.algorithm.num_generations
+    found = np.asarray(self.policy.log_probabilities(rollout, *division))
+    return float(np.where(mask, found, 0.0).sum(axis=1).mean())
+
   def _divide(self, array):
     """[n, ...] -> [micro_batches, n / micro_batches, ...], rows over the devices; None stays None."""
     if array is None:

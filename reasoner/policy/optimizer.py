@@ -10,6 +10,7 @@ from rewards.settings import Positive
 from rewards.settings import Range
 from rewards.settings import Section
 from rewards.settings import Share
+from rewards.settings import WholeNumber
 
 if TYPE_CHECKING:
   import optax
@@ -29,19 +30,23 @@ class Training(Section, place="config.train"):
   weight_decay: NotNegative
   gradient_clip: Positive  # greatest norm of all gradients together
   checkpoint_every: Count  # steps
+  checkpoint_minutes: Positive = 10.0  # and so long after the last at the latest; of the cold start too
   checkpoints_kept: Count  # the newest
   samples_every: Count  # steps; one completion a domain is kept of them
+  evaluate_every: WholeNumber = 0  # steps; a small held-out sample, which chooses the best adapter; 0: never
   keep_memory: bool = True  # on a CPU: freed memory serves the next array, see run/memory.py
 
 
-def learning_rate(settings: Training, updates: int) -> "optax.Schedule":
-  """Linear warm-up over a fraction of the updates, then a cosine to zero."""
+def learning_rate(settings: Training, updates: int, first: int = 0) -> "optax.Schedule":
+  """Linear warm-up over a fraction of the updates, then a cosine to zero. first: the first update's number."""
   import optax
 
   warmup = round(settings.warmup_fraction * updates)
-  if not warmup:
-    return optax.cosine_decay_schedule(settings.learning_rate, updates)
-  return optax.warmup_cosine_decay_schedule(0.0, settings.learning_rate, warmup, max(updates, warmup + 1))
+  if warmup:
+    rate = optax.warmup_cosine_decay_schedule(0.0, settings.learning_rate, warmup, max(updates, warmup + 1))
+  else:
+    rate = optax.cosine_decay_schedule(settings.learning_rate, updates)
+  return (lambda update: rate(update - first)) if first else rate
 
 
 def adamw(settings: Training, rate: "optax.Schedule") -> "optax.GradientTransformation":

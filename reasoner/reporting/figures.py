@@ -28,6 +28,19 @@ def learning(run, domain: str) -> markupsafe.Markup:
   return _svg(charts.panel(_learning(run, domain)), f"{domain}: reward and gate pass rate by step")
 
 
+def held_out_sample(run) -> markupsafe.Markup:
+  """What the small sample that training evaluated is paid, by domain and in all."""
+  rows, lines = run.evaluations, []
+  for domain in (*run.sampled_domains, "all"):
+    points = [(row["step"], row[domain]["reward"]) for row in rows if row[domain]["reward"] is not None]
+    lines.append(charts.Line(
+        steps=[step for step, _ in points], values=[value for _, value in points], dots=False,
+        colour=run.colours.get(domain, charts.INK), width=2.4 if domain == "all" else 1.2,
+    ))  # fmt: skip
+  painter = lambda axes: charts.curves(axes, lines, last=rows[-1]["step"], low=0.0, high=1.0)  # noqa: E731
+  return _svg(charts.panel(painter), "paid total of the held-out sample by step")
+
+
 def disco(run) -> markupsafe.Markup:
   """The natural and the DISCO share by domain."""
   return _svg(charts.draw(1, 1, (4.6, _height(run.disco)), _disco(run)), "natural and DISCO share by domain")

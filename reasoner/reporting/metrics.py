@@ -10,6 +10,7 @@ domain in that step; a domain that the step did not draw is absent, never zero. 
 
 from collections.abc import Mapping, Sequence
 import pathlib
+import time
 
 import numpy as np
 
@@ -146,7 +147,9 @@ def of_groups(
 
 
 class Log:
-  """Appends one line a step to `metrics.jsonl` and to TensorBoard.
+  """Appends one line a step to `metrics.jsonl` and to TensorBoard, each written before `write` returns.
+
+  Not by tensorboardX's SummaryWriter: its thread dies of a full disk, and then its queue takes no more.
 
   Args:
     directory: the run's.
@@ -155,17 +158,29 @@ class Log:
   """
 
   def __init__(self, directory: pathlib.Path, start: int):
-    import tensorboardX
+    from tensorboardX import event_file_writer
+    from tensorboardX.proto import event_pb2
 
     workdir = Workdir(directory)
     self._path = workdir.metrics
     files.keep_steps(self._path, below=start)
-    self._board = tensorboardX.SummaryWriter(str(workdir.tensorboard), purge_step=start)
+    workdir.tensorboard.mkdir(parents=True, exist_ok=True)
+    self._board = event_file_writer.EventsWriter(str(workdir.tensorboard / "events"))
+    session = event_pb2.SessionLog(status=event_pb2.SessionLog.START)  # what is there from `start` on is void
+    self._event(start, session_log=session)
 
   def write(self, step: int, metrics: Mapping[str, float]) -> None:
+    from tensorboardX import summary
+
     files.append_line(self._path, {"step": step, **metrics})
     for name, value in metrics.items():
-      self._board.add_scalar(name, value, step)
+      self._event(step, summary=summary.scalar(name, value))
+    self._board.flush()
+
+  def _event(self, step: int, **content) -> None:
+    from tensorboardX.proto import event_pb2
+
+    self._board.write_event(event_pb2.Event(step=step, wall_time=time.time(), **content))
 
   def close(self) -> None:
     self._board.close()

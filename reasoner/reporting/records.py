@@ -94,6 +94,12 @@ def _statistics(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
   }
 
 
+def best_of(evaluations: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+  """Returns the row of evaluations.jsonl with the highest paid total, the first of equals; None for none."""
+  known = [row for row in evaluations if row["all"]["reward"] is not None]
+  return max(known, key=lambda row: row["all"]["reward"], default=None)
+
+
 _LIST_ITEM = re.compile(r"^\s*(?:[-*•–]|\(?(?:\d{1,2}|[a-zA-Z])[.)])\s+\S", re.MULTILINE)
 _CODE = re.compile(
     r"```|^\s*(?:def \w+\(.*\).*:|class \w+.*:\s*$|import [\w.]+(?: as \w+)?\s*$|from [\w.]+ import \w)",

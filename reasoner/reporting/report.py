@@ -30,14 +30,16 @@ from reasoner.run.workdir import Workdir
 from rewards import format as output_format
 from rewards import registry
 
+SAMPLES_SHOWN = 40  # a domain; each is some kilobytes of the page
 # What a domain is measured by besides its components.
 _NO_COMPONENTS = ("format", "total", "default_total", "gate_pass_rate", "accuracy", "guard_factor")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Results:
-  """What a run's files hold: records of the two evaluations, metrics by step, samples of training, and
-  disco, rows of sampling.Schedule.table(). harness: what an outside judge found, if one was asked."""
+  """What a run's files hold: records of the two evaluations, metrics by step, samples of training, disco,
+  rows of sampling.Schedule.table(), and evaluations of the small sample by step. harness: what an outside
+  judge found, if one was asked."""
 
   name: str
   summary: Mapping[str, Any]
@@ -47,6 +49,7 @@ class Results:
   metrics: Sequence[Mapping[str, Any]]
   samples: Sequence[Mapping[str, Any]]
   disco: Sequence[Mapping[str, Any]]
+  evaluations: Sequence[Mapping[str, Any]] = ()
   harness: Sequence[Mapping[str, Any]] = ()
 
   @functools.cached_property
@@ -133,10 +136,33 @@ class Results:
     """The domains that have a learning curve."""
     return [domain for domain in self.domains if self.series(f"rewards/{domain}/gate_pass_rate")[0]]
 
-  def drawn(self, domain: str) -> list[Mapping[str, Any]]:
-    """Returns the first, middle and last sample that training left of a domain."""
-    own = [sample for sample in self.samples if sample["domain"] == domain]
-    return [own[i] for i in sorted({0, len(own) // 2, len(own) - 1})] if own else []
+  @property
+  def best(self) -> Mapping[str, Any] | None:
+    return records_lib.best_of(self.evaluations)
+
+  @property
+  def sampled_domains(self) -> list[str]:
+    return [domain for domain in self.domains if all(domain in row for row in self.evaluations)]
+
+  @functools.cached_property
+  def shown_samples(self) -> list[Mapping[str, Any]]:
+    """What training left of each domain, by step: all of it, or so many of each at even distances."""
+    shown = []
+    for domain in self.domains:
+      own = [sample for sample in self.samples if sample["domain"] == domain]
+      count = min(len(own), SAMPLES_SHOWN)
+      shown += [own[round(k * (len(own) - 1) / max(1, count - 1))] for k in range(count)]
+    return shown
+
+  @property
+  def sample_choices(self) -> dict[str, list[str]]:
+    """What the shown samples can be narrowed to."""
+    shown = self.shown_samples
+    return {
+        "domain": list(dict.fromkeys(sample["domain"] for sample in shown)),
+        "gate": sorted({sample["failure"] or "passed" for sample in shown}),
+        "component": sorted({name for sample in shown for name in sample["scores"]}),
+    }
 
   # Colours, and what has them
 
@@ -231,6 +257,8 @@ class Results:
       facts.append(f"{self.summary['seconds']['total'] / 60:.1f} minutes in all")
     if self.summary.get("seed") is not None:
       facts.append(f"seed {self.summary['seed']}")
+    for step in self.summary.get("continued_at") or ():
+      facts.append(f"steps raised at {step}: a new schedule from there, not one run of as many")
     environment = self.summary.get("environment") or {}
     cpus = [cpu for cpu in str(environment.get("cpus", "")).split(",") if cpu]
     cores = _count(len(cpus), "CPU") if cpus else None
@@ -261,6 +289,7 @@ def read(directory: pathlib.Path, summary: Mapping[str, Any], config: Mapping[st
       samples=files.read_lines(workdir.samples),
       disco=files.read_json(workdir.disco) if workdir.disco.exists() else [],
       harness=files.read_json(workdir.harness) if workdir.harness.exists() else [],
+      evaluations=files.read_lines(workdir.evaluations),
   )
 
 

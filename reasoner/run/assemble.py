@@ -13,6 +13,7 @@ import json
 import pathlib
 import tempfile
 from typing import Any
+from typing import TYPE_CHECKING
 
 from reasoner import data
 from reasoner import models
@@ -20,14 +21,20 @@ from reasoner.data import curriculum
 from reasoner.data import embedded
 from reasoner.data import embedded_flaws
 from reasoner.data import plans
+from reasoner.data import prompts
 from reasoner.data import rationales
 from reasoner.data import sampling
 from reasoner.data import sources
 from reasoner.data import traces
+from reasoner.models import peft_format
 from reasoner.run.settings import Settings
 from reasoner.run.workdir import Workdir
 from rewards import registry
 from rewards import scorer
+from rewards.errors import ConfigError
+
+if TYPE_CHECKING:
+  from tunix.models.gemma3.model import Gemma3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,8 +42,9 @@ class Run:
   """A checked run: its settings, and what they name.
 
   config: the plain nested dict that was asked for, as it is saved and hashed. domains: what each
-  pays. data_root: the folder that rows are read from; None for the hub. flaws: those of the traces.
-  plan: what traces of rows without a rationale reason.
+  pays. start: the directory of an adapter to go on from. data_root: the folder that rows are read
+  from; None for the hub. flaws: those of the traces. plan: what traces of rows without a rationale
+  reason.
   warnings: for a person to read.
   """
 
@@ -47,6 +55,7 @@ class Run:
   default_rewards: Mapping[str, Any]
   domains: Mapping[str, scorer.DomainRewards]
   model: models.ModelSource
+  start: pathlib.Path | None
   data_root: str | None
   flaws: embedded_flaws.Flaws | None
   plan: traces.Plan
@@ -68,27 +77,43 @@ class Run:
     )
     return rationales.join(corpus, self.settings.cold_start.rationales)
 
-  def plugin_fingerprints(self) -> list[str]:
-    """Returns a hash of each plugin's source."""
-    return [hashlib.sha256(pathlib.Path(p).read_bytes()).hexdigest() for p in self.settings.plugins]
+  def fingerprints(self) -> dict[str, list[str]]:
+    """Returns hashes of the plugins' sources, and of the adapter where it goes on from one."""
+    paths = {"plugins": list(map(pathlib.Path, self.settings.plugins))}
+    if self.start:
+      paths["adapter"] = [self.start / peft_format.ADAPTER]
+    return {n: [hashlib.sha256(path.read_bytes()).hexdigest() for path in own] for n, own in paths.items()}
 
-  def schedule(self, corpus: data.Corpus) -> sampling.Schedule:
-    """Returns which rows each step of GRPO draws."""
+  def schedules(self, corpus: data.Corpus) -> list[sampling.Schedule]:
+    """Returns which rows each step of GRPO draws: a schedule, and another for each time steps were raised."""
     train, disco = self.settings.train, self.settings.disco
     kind = curriculum.Curriculum if disco.curriculum else sampling.Schedule
-    return self._draws(corpus, train.steps, train.prompts_per_step, disco.max_repeats, kind)
+    ends = self.workdir.ends(train.steps)
+    return [
+        self._draws(corpus, last - first, train.prompts_per_step, disco.max_repeats, kind, first)
+        for first, last in zip([0, *ends], ends)
+    ]
 
-  def drawable(self, schedule: sampling.Schedule) -> list[sampling.Pair]:
-    """Returns the pairs that training may draw: the schedule's, or all where groups are replaced."""
-    return schedule.every() if self.settings.grpo.max_replacements else schedule.pairs()
+  def drawable(self, schedules: Sequence[sampling.Schedule]) -> list[sampling.Pair]:
+    """Returns the pairs that training may draw: the schedules', or all where groups are replaced."""
+    every = self.settings.grpo.max_replacements
+    return [pair for schedule in schedules for pair in (schedule.every() if every else schedule.pairs())]
 
   def cold_start_schedule(self, corpus: data.Corpus) -> sampling.Schedule:
     """Returns which rows traces are made of, in the same shares."""
     return self._draws(corpus, self.settings.cold_start.traces, prompts_per_step=1, max_repeats=None)
 
+  def write_adapter(self, directory: pathlib.Path, actor: "Gemma3") -> None:
+    """Writes an adapter of this run's base in PEFT's format."""
+    source = self.model
+    peft_format.write(
+        directory, actor, self.settings.model.lora, base=source.base or str(self.workdir.base),
+        license=source.license.name, template=prompts.template(source.family.TURNS),
+    )  # fmt: skip
+
   def _draws(
       self, corpus: data.Corpus, steps: int, prompts_per_step: int, max_repeats: int | None,
-      kind: type[sampling.Schedule] = sampling.Schedule,
+      kind: type[sampling.Schedule] = sampling.Schedule, first: int = 0,
   ) -> sampling.Schedule:  # fmt: skip
     return kind(
         {domain: len(examples) for domain, examples in corpus.train.items()},
@@ -98,6 +123,7 @@ class Run:
         alpha=self.settings.disco.alpha,
         weights=self.settings.disco.weights,
         max_repeats=max_repeats,
+        first=first,
     )
 
   def lines(self) -> list[str]:
@@ -110,7 +136,8 @@ class Run:
         f"workdir     {self.workdir.path}" + (" (begun: it would go on)" if self.workdir.has_results else ""),
         f"model       {self.model.name}{f' from {self.model.place}' if self.model.place else ''}, {model.dtype}, "
         f"fsdp {model.mesh.fsdp or 'over all devices'} x tp {model.mesh.tp}, "
-        f"LoRA rank {model.lora.rank}, alpha {model.lora.alpha} on {', '.join(model.lora.modules)}",
+        f"LoRA rank {model.lora.rank}, alpha {model.lora.alpha} on {', '.join(model.lora.modules)}"
+        f"{f', from {self.start}' if self.start else ''}",
         f"terms       {self.model.license.text}",
         f"cold start  {cold.steps:,} steps of {cold.batch_size} traces, {cold.traces:,} traces in all"
         if cold.steps else "cold start  none",
@@ -128,7 +155,7 @@ class Run:
       rows = [f"rows come from the hub; DISCO weights: {', '.join(weights)}, alpha {settings.disco.alpha:g}"]
     else:
       with tempfile.TemporaryDirectory() as scratch:
-        rows = self.schedule(self.load_rows(pathlib.Path(scratch, "quarantine.jsonl"))).lines()
+        rows = self.schedules(self.load_rows(pathlib.Path(scratch, "quarantine.jsonl")))[-1].lines()
     return [*lines, "", *rows, *(f"warning: {warning}" for warning in self.warnings)]
 
 
@@ -144,8 +171,7 @@ def assemble(config: Any, defaults: Any, workdir: pathlib.Path) -> Run:
   """
   rows = assemble_rows(config, defaults)
   settings, plain, domains = rows.settings, rows.config, rows.domains
-  source = settings.model.get_source()
-  source.check()
+  source, start = _source(settings.model)
   workdir = Workdir(workdir)
   workdir.check_config(plain)
   return Run(
@@ -156,11 +182,31 @@ def assemble(config: Any, defaults: Any, workdir: pathlib.Path) -> Run:
       default_rewards=rows.default_rewards,
       domains=domains,
       model=source,
+      start=start,
       data_root=rows.data_root,
       flaws=embedded_flaws.CORPORA.get(settings.data.root),
       plan=embedded_flaws.restated if settings.data.root in embedded_flaws.CORPORA else plans.plan,
       warnings=_warnings(domains, settings.grpo.beta, plain["grpo"]["beta"]),
   )
+
+
+def _source(model: models.Model) -> tuple[models.ModelSource, pathlib.Path | None]:
+  """Returns where the base comes from, and the directory of the adapter to go on from, both checked."""
+  if not model.adapter:
+    source = model.get_source()
+    source.check()
+    return source, None
+  earlier = Workdir(pathlib.Path(model.adapter).expanduser())
+  start = earlier.adapter if earlier.adapter.is_dir() else earlier.path
+  source = model.get_source(str(earlier.base) if earlier.base.is_dir() else "")
+  peft_format.check(start, model.lora, source.family.MODULES, "config.model.adapter")
+  if source.from_nothing:
+    raise ConfigError(
+        f"config.model.adapter={model.adapter!r} has no base beside it, and model {model.name!r} starts from "
+        "nothing: name the directory of a run, or its base in config.model.path."
+    )
+  source.check()
+  return source, start
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

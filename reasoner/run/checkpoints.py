@@ -1,15 +1,20 @@
 """Checkpoints that a run killed at any instant continues from, to the same bits.
 
 Orbax writes them: a checkpoint appears whole, by rename, or not at all. One holds the trained
-arrays, the optimizer's state, what was recorded by the way (a curriculum's measurements) and the prompt
-template that they were trained under. All else of a run is a function of its config and the step.
+arrays, the optimizer's state, their hashes, what was recorded by the way (a curriculum's measurements)
+and the prompt template that they were trained under. All else of a run is a function of its config and
+the step, so when one is saved changes no bit. One that a disk damaged afterwards is set aside, and the
+one before it goes on.
 
 The arrays of a module are named by their path ("layers/0/attn/q_einsum/w_lora_a"), sorted.
 """
 
 from collections.abc import Callable, Mapping
 import hashlib
+import json
 import pathlib
+import shutil
+import time
 from typing import Any
 
 from flax import nnx
@@ -17,6 +22,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from reasoner.run import stopping
 from rewards.errors import ConfigError
 
 
@@ -47,8 +53,21 @@ def sha256(arrays: Mapping[str, jax.Array]) -> str:
   return digest.hexdigest()
 
 
+def _sha256_of(recorded: Mapping[str, Any]) -> str:
+  return hashlib.sha256(json.dumps(recorded, sort_keys=True).encode()).hexdigest()
+
+
 class Checkpoints:
   """The checkpoints of one phase of a run.
+
+    with Checkpoints(directory, modules, keep=3, every=100, minutes=10.0) as saved:
+      for step in range(saved.resume(), steps):
+        ...
+        saved.whole(step + 1)
+        if saved.due(step + 1):
+          saved.save()
+
+  Left by SIGTERM, it saves the last whole step.
 
   Args:
     directory: where they live; made if absent.
@@ -56,50 +75,93 @@ class Checkpoints:
     keep: how many of the newest stay.
     recorder: its `state()`, which JSON can hold, is saved, and given back to its `restore`.
     template: of the prompts that are trained on.
-    before_save: called before each.
+    every, minutes: one is due after so many steps, or so long after the last.
+    before_save, after_save: called around each.
   """
 
   def __init__(
       self, directory: pathlib.Path, modules: Mapping[str, tuple[Any, type]], *, keep: int, template: str,
-      recorder: Any = None, before_save: Callable[[], None] = lambda: None,
+      every: int = 1, minutes: float = float("inf"), recorder: Any = None,
+      before_save: Callable[[], None] = lambda: None, after_save: Callable[[], None] = lambda: None,
   ):  # fmt: skip
+    self._directory = directory.resolve()
+    for path in self._directory.glob("*.orbax-checkpoint-tmp*"):  # of a run that was killed while it wrote
+      shutil.rmtree(path)
     options = ocp.CheckpointManagerOptions(
         max_to_keep=keep, create=True, enable_async_checkpointing=False
     )
-    self._directory = directory.resolve()
     self._manager = ocp.CheckpointManager(self._directory, options=options)
     self._modules = dict(modules)
+    self._every, self._seconds = every, 60 * minutes
     self._recorder = recorder
     self._template = template
-    self._before_save = before_save
+    self._before_save, self._after_save = before_save, after_save
+    self._saved, self._saved_at = 0, time.monotonic()
+    self._whole: tuple[int, dict[str, dict[str, jax.Array]], dict[str, Any]] = 0, {}, {}
 
-  def save(self, step: int) -> None:
-    """Writes a checkpoint of `step` steps: the modules' arrays, and the prompt template."""
-    self._before_save()
-    record = {"step": step, "template": self._template}
-    if self._recorder is not None:
-      record["recorded"] = self._recorder.state()
-    arrays = {name: ocp.args.StandardSave(arrays_of(*module)) for name, module in self._modules.items()}
-    self._manager.save(step, args=ocp.args.Composite(record=ocp.args.JsonSave(record), **arrays))
-    self._manager.wait_until_finished()
+  def whole(self, step: int) -> None:
+    """Remembers all as it is after `step` steps: what `save` writes. No array is copied."""
+    arrays = {name: arrays_of(*module) for name, module in self._modules.items()}
+    self._whole = step, arrays, self._recorder.state() if self._recorder is not None else {}
+
+  def due(self, step: int) -> bool:
+    return step % self._every == 0 or time.monotonic() - self._saved_at >= self._seconds
+
+  def save(self) -> None:
+    """Writes a checkpoint of the last whole step."""
+    self._write()
+    stopping.TERMINATION.check()
+
+  def _write(self) -> None:
+    with stopping.TERMINATION.held():
+      step, arrays, recorded = self._whole
+      self._before_save()
+      record = {
+          "step": step,
+          "template": self._template,
+          "recorded": recorded,
+          "sha256": {name: sha256(own) for name, own in arrays.items()} | {"recorded": _sha256_of(recorded)},
+      }
+      saves = {name: ocp.args.StandardSave(own) for name, own in arrays.items()}
+      self._manager.save(step, args=ocp.args.Composite(record=ocp.args.JsonSave(record), **saves))
+      self._manager.wait_until_finished()
+      self._saved, self._saved_at = step, time.monotonic()
+      self._after_save()
 
   def resume(self) -> int:
     """Writes the newest whole checkpoint into the modules and returns its step; 0 where there is none.
 
-    Shapes, types and shardings stay the modules' own.
+    Shapes, types and shardings stay the modules' own. One that cannot be read is set aside.
 
     Raises:
       ConfigError: it was trained under another prompt template; both are shown.
     """
-    step = self._manager.latest_step()
-    if step is None:
-      return 0
-    record = self._manager.restore(step, args=ocp.args.Composite(record=ocp.args.JsonRestore()))["record"]
-    template = record["template"]
-    if template != self._template:
+    step = 0
+    for found in sorted(self._manager.all_steps(), reverse=True):
+      try:
+        arrays, recorded = self._read(found)
+      except (ConfigError, MemoryError, PermissionError, jax.errors.JaxRuntimeError):
+        raise
+      except Exception as error:  # whatever the libraries make of damaged bytes
+        self._set_aside(found, error)
+        continue
+      for name, (module, kind) in self._modules.items():
+        assign(module, arrays[name], kind)
+      if self._recorder is not None:
+        self._recorder.restore(recorded)
+      step = found
+      break
+    self._saved = step
+    self.whole(step)
+    return step
+
+  def _read(self, step: int) -> tuple[dict[str, dict[str, jax.Array]], dict[str, Any]]:
+    record = ocp.args.Composite(record=ocp.args.JsonRestore())
+    record = self._manager.restore(step, args=record)["record"]
+    if record["template"] != self._template:
       raise ConfigError(
           f"the checkpoint {self._directory}/{step} was trained under another prompt template:\n"
-          f"  its own: {template!r}\n  this one: {self._template!r}\n"
+          f"  its own: {record['template']!r}\n  this one: {self._template!r}\n"
           "Use the code that made it, or another --workdir."
       )
     abstract = {
@@ -107,11 +169,29 @@ class Checkpoints:
         for name, module in self._modules.items()
     }
     restored = self._manager.restore(step, args=ocp.args.Composite(**abstract))
-    for name, (module, kind) in self._modules.items():
-      assign(module, restored[name], kind)
-    if self._recorder is not None:
-      self._recorder.restore(record.get("recorded", {}))
-    return step
+    found = {name: sha256(own) for name, own in restored.items()}
+    found["recorded"] = _sha256_of(record["recorded"])
+    if changed := [name for name in found if found[name] != record["sha256"].get(name)]:
+      raise ValueError(f"the bytes of {', '.join(changed)} are not those that were written")
+    return restored, record["recorded"]
 
-  def close(self) -> None:
-    self._manager.close()
+  def _set_aside(self, step: int, error: Exception) -> None:
+    """Renames a checkpoint, so that no start takes it for one."""
+    number = sum(1 for _ in self._directory.glob(f"damaged_{step}_*"))
+    path = (self._directory / str(step)).rename(self._directory / f"damaged_{step}_{number}")
+    self._manager.reload()
+    said = f"{type(error).__name__}: {str(error):.200}"
+    print(
+        f"warning: the checkpoint of step {step} is damaged ({said}); it is set aside as {path}, and the one "
+        "before it goes on.", flush=True,
+    )  # fmt: skip
+
+  def __enter__(self) -> "Checkpoints":
+    return self
+
+  def __exit__(self, kind, *_) -> None:
+    try:
+      if kind is stopping.Terminated and self._whole[0] > self._saved:
+        self._write()
+    finally:
+      self._manager.close()

@@ -1,11 +1,14 @@
 """The actor as GRPO starts from it: a base model, a supervised cold start, an adapter.
 
 A model that starts from nothing learns with all its weights and gets its adapter afterwards; a
-pretrained one learns with the adapter alone, which GRPO then goes on with.
+pretrained one learns with the adapter alone, which GRPO then goes on with, as it does with the adapter
+of an earlier run.
 """
 
 from collections.abc import Sequence
 import dataclasses
+import functools
+import pathlib
 
 from flax import nnx
 
@@ -16,9 +19,11 @@ from reasoner.data import traces as traces_lib
 from reasoner.models import hugging_face
 from reasoner.models import lora
 from reasoner.models import mesh as mesh_lib
+from reasoner.models import peft_format
 from reasoner.policy import cold_start
 from reasoner.run import checkpoints
 from reasoner.run import progress
+from reasoner.run import stopping
 from reasoner.run.settings import Settings
 from reasoner.run.workdir import Workdir
 from rewards.errors import ConfigError
@@ -26,26 +31,32 @@ from rewards.schema import Example
 
 
 def load_actor(
-    source: models.ModelSource, examples: Sequence[Example], flaws: embedded_flaws.Flaws | None,
-    plan: traces_lib.Plan, tokenizer, mesh, settings: Settings, workdir: Workdir, clock: progress.Clock,
+    source: models.ModelSource, start: pathlib.Path | None, examples: Sequence[Example],
+    flaws: embedded_flaws.Flaws | None, plan: traces_lib.Plan, tokenizer, mesh, settings: Settings,
+    workdir: Workdir, clock: progress.Clock,
 ):  # fmt: skip
   """Returns the LoRA actor and its reference (None: a snapshot of it).
 
   Args:
+    start: the directory of an adapter that the actor goes on from.
     examples: in the order in which their traces are shown.
     flaws, plan: of the traces; see embedded_flaws.Flaws and traces.build_traces.
   """
   adapter = dataclasses.asdict(settings.model.lora) | {"seed": settings.seed}
   base = source.load(mesh, mesh_lib.compute_dtype(settings.model.dtype), settings.seed)
   taught = base if source.from_nothing else lora.add_lora(base, **adapter)
+  if start:
+    peft_format.read(start, taught, settings.model.lora)
   if settings.cold_start.steps:
     kind = nnx.Param if source.from_nothing else nnx.LoRAParam
     supervise(taught, kind, examples, flaws, plan, tokenizer, mesh, settings, workdir, clock)
-  if not source.from_nothing:
-    return taught, None if settings.cold_start.steps else base
-  workdir.claim()
-  hugging_face.write_directory(workdir.base, base, tokenizer)  # nowhere else to be found
-  return lora.add_lora(base, **adapter), base
+  if not source.base:
+    workdir.claim()
+    hugging_face.write_directory(workdir.base, base, tokenizer)  # nowhere else to be found
+  if source.from_nothing:
+    return lora.add_lora(base, **adapter), base
+  learned = settings.cold_start.steps or start and settings.model.adapter_is_reference
+  return taught, None if learned else base
 
 
 def supervise(
@@ -58,13 +69,15 @@ def supervise(
       model, mesh, steps=config.steps, learning_rate=config.learning_rate,
       warmup_fraction=config.warmup_fraction,
   )  # fmt: skip
-  saved = checkpoints.Checkpoints(
+  with checkpoints.Checkpoints(
       workdir.checkpoints("cold_start"),
       {"model": (model, kind), "optimizer": (learner.optimizer, nnx.Variable)},
-      keep=1, template=prompts.template(tokenizer.turns), before_save=workdir.claim,
-  )  # fmt: skip
-  start = saved.resume()
-  if start < config.steps:
+      keep=2, template=prompts.template(tokenizer.turns), every=config.checkpoint_every,
+      minutes=settings.train.checkpoint_minutes, before_save=workdir.claim, after_save=clock.save,
+  ) as saved:  # fmt: skip
+    start = saved.resume()
+    if start == config.steps:
+      return
     traces = traces_lib.build_traces(
         examples,
         tokenizer,
@@ -80,16 +93,25 @@ def supervise(
       raise ConfigError(
           f"config.rollout.max_new_tokens={rollout.max_new_tokens}: no trace of the cold start fits."
       )
-    batches = cold_start.batches(
-        traces, tokenizer, batch_size=config.batch_size,
-        max_tokens=rollout.max_prompt_tokens + rollout.max_new_tokens,
-        seed=settings.seed, start_step=start, steps=config.steps, divisor=mesh.shape["fsdp"],
+    shape = dict(
+        batch_size=config.batch_size, max_tokens=rollout.max_prompt_tokens + rollout.max_new_tokens,
+        seed=settings.seed, divisor=mesh.shape["fsdp"],
     )  # fmt: skip
+
+    def check(step: int, name: str, loss, gradient_norm) -> float:
+      values = {f"loss{name}": float(loss), f"gradient norm{name}": float(gradient_norm)}
+      rows = functools.partial(cold_start.uids, traces, tokenizer, step, **shape)
+      stopping.check_finite("cold start", step, values, rows, "config.cold_start.learning_rate")
+      return values[f"loss{name}"]
+
+    batches = cold_start.batches(traces, tokenizer, start_step=start, steps=config.steps, **shape)
     with clock.phase("cold_start"), progress.Progress("cold start", start, config.steps) as bar:
-      for step, batch in enumerate(batches, start=start + 1):
-        loss = float(learner.update(batch))  # waits: steps queued without bound would fill memory
-        bar.update(step, loss=loss)
-        if step % config.checkpoint_every == 0 or step == config.steps:
-          saved.save(step)
-          clock.save()
-  saved.close()
+      for step, batch in enumerate(batches, start=start):
+        # Read at once: steps queued without bound would fill memory.
+        loss = check(step, "", *learner.update(batch))
+        bar.update(step + 1, loss=loss)
+        saved.whole(step + 1)
+        if saved.due(step + 1) or step + 1 == config.steps:
+          check(step, " of the updated weights", *learner.measure(batch))
+          saved.save()
+        stopping.TERMINATION.check()

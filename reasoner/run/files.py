@@ -1,6 +1,12 @@
-"""Files written so that a kill at any instant leaves each of them whole or a line short."""
+"""Files written so that a kill at any instant, or a full disk, leaves each of them whole or a line short.
 
+JSON is strict, as every reader takes it: a number that is not finite is written as null.
+"""
+
+from collections.abc import Iterator
+import contextlib
 import json
+import math
 import os
 import pathlib
 from typing import Any
@@ -8,7 +14,7 @@ from typing import Any
 
 def write_json(path: pathlib.Path, value: Any) -> None:
   """Replaces a file as one step: readers see the old content or the new, never a part."""
-  write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
+  write_text(path, json.dumps(_strict(value), indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
 def read_json(path: pathlib.Path) -> Any:
@@ -16,22 +22,43 @@ def read_json(path: pathlib.Path) -> Any:
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
-  temporary = path.with_name(f".{path.name}.partial")
-  with temporary.open("w", encoding="utf-8", errors="surrogatepass") as file:
+  with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="surrogatepass") as file:
     file.write(text)
     file.flush()
     os.fsync(file.fileno())
-  temporary.replace(path)
+
+
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+  """Gives a path to write to, which becomes `path` at the end; what fails leaves nothing behind."""
+  temporary = path.with_name(f".{path.name}.partial")
+  try:
+    yield temporary
+    temporary.replace(path)
+  finally:
+    temporary.unlink(missing_ok=True)
 
 
 def write_lines(path: pathlib.Path, rows: list[dict[str, Any]]) -> None:
   """Replaces a JSONL file as one step."""
-  write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
+  write_text(path, "".join(map(_line, rows)))
 
 
 def append_line(path: pathlib.Path, row: dict[str, Any]) -> None:
   with path.open("a", encoding="utf-8") as file:
-    file.write(json.dumps(row) + "\n")
+    file.write(_line(row))
+
+
+def _line(row: dict[str, Any]) -> str:
+  return json.dumps(_strict(row), allow_nan=False) + "\n"
+
+
+def _strict(value: Any) -> Any:
+  if isinstance(value, dict):
+    return {key: _strict(item) for key, item in value.items()}
+  if isinstance(value, (list, tuple)):
+    return [_strict(item) for item in value]
+  return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_lines(path: pathlib.Path) -> list[dict[str, Any]]:

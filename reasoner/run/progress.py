@@ -99,13 +99,21 @@ class Clock:
 
   @contextlib.contextmanager
   def phase(self, name: str):
-    """Counts the time inside as `name`'s."""
-    self._open = name, time.monotonic()
+    """Counts the time inside as `name`'s, and not as that of a phase around it."""
+    outer = self._enter(name)
     try:
       yield
     finally:
-      self._phases[name] = self._phases.get(name, 0.0) + time.monotonic() - self._open[1]
-      self._open = None
+      self._enter(outer)
+
+  def _enter(self, name: str | None) -> str | None:
+    """Ends the open phase and begins another; returns the name of the one that was open."""
+    now, was = time.monotonic(), None
+    if self._open:
+      was, since = self._open
+      self._phases[was] = self._phases.get(was, 0.0) + now - since
+    self._open = name and (name, now)
+    return was
 
   def seconds(self) -> dict[str, float]:
     """Returns the seconds of each phase so far, and "total"."""

@@ -73,6 +73,11 @@ class Settings(Section, place="config"):
       raise ConfigError(
           f"config.train.micro_batches={parts} does not divide config.train.prompts_per_step={prompts}."
       )
+    if self.model.adapter and self.cold_start.steps:
+      raise ConfigError(
+          f"config.cold_start.steps={self.cold_start.steps}: config.model.adapter goes on from what was "
+          "learned; expected 0."
+      )
     self.check_devices(self.model.mesh.fsdp or 1)
 
   @staticmethod

@@ -49,21 +49,25 @@ class Finished:
 class Workdir:
   """The files of the run in `path`; nothing is made before something is written.
 
-  The claim: config, rows, environment, disco, tokenizer, template; base where the model started from
-  nothing. Results: checkpoints, before, metrics, samples, tensorboard, seconds, after. A finished
-  run: adapter, summary, report and its pictures; harness: what an outside judge found of it.
-  quarantine: rows that could not be read; faults: completions that met a reward's bug.
+  The claim: config, rows, environment, disco, tokenizer, template; base where the model is nowhere
+  else. continued: the steps at which config.train.steps were raised. Results: checkpoints, before,
+  metrics, samples, completions, tensorboard, seconds, after; evaluations of the small sample during
+  training and best, the adapter of the best. A finished run: adapter (the last), summary, report and
+  its pictures; harness: what an outside judge found of it. quarantine: rows that could not be
+  read; faults: completions that met a reward's bug.
   """
 
   def __init__(self, path: str | pathlib.Path):
     self.path = path = pathlib.Path(path)
     self.config, self.rows, self.disco = path / "config.json", path / "rows.json", path / "disco.json"
+    self.continued = path / "continued.json"
     self.environment, self.seconds = path / "environment.json", path / "seconds.json"
     self.quarantine, self.faults = path / "quarantine.jsonl", path / "faults.jsonl"
     self.tokenizer, self.template = path / "tokenizer.model", path / "prompt_template.txt"
-    self.base, self.adapter = path / "base", path / "adapter"
+    self.base, self.adapter, self.best = path / "base", path / "adapter", path / "adapter_best"
     self.before, self.after = path / "evaluation_before.jsonl", path / "evaluation_after.jsonl"
     self.metrics, self.samples = path / "metrics.jsonl", path / "samples.jsonl"
+    self.evaluations, self.completions = path / "evaluations.jsonl", path / "completions"
     self.tensorboard = path / "tensorboard"
     self.summary, self.report = path / "summary.json", path / "report.html"
     self.harness = path / "harness.json"
@@ -103,12 +107,37 @@ class Workdir:
       raise ConfigError(f"--workdir={self.path} is a file: name a directory.")
     if not (self.config.exists() and self.has_results):
       return
-    changes = _differences(Settings.plain(files.read_json(self.config)), Settings.plain(config), "config")
+    theirs, ours = Settings.plain(files.read_json(self.config)), Settings.plain(config)
+    if self.summary.exists() and theirs["train"]["steps"] < ours["train"]["steps"]:
+      theirs["train"] = theirs["train"] | {"steps": ours["train"]["steps"]}  # a finished run may go on
+    changes = _differences(theirs, ours, "config")
     if changes:
       raise ConfigError(
           f"--workdir={self.path} belongs to a run with another config: {'; '.join(changes)}. "
           "Use the same settings to continue it, or name another directory."
       )
+
+  def ends(self, steps: int) -> list[int]:
+    """Returns the steps at which the run's schedules end: `steps`, and before it where they were raised."""
+    earlier = files.read_json(self.continued) if self.continued.exists() else []
+    return [*(end for end in earlier if end < steps), steps]
+
+  def finished(self, config: Mapping[str, Any]) -> bool:
+    """Whether a run is complete; one whose config.train.steps were raised becomes one that goes on.
+
+    What it ended with stays, under names with the old number of steps, but for the adapter and pictures.
+    """
+    if not self.summary.exists():
+      return False
+    done = files.read_json(self.summary)["steps"]
+    if done == config["train"]["steps"]:
+      return True
+    files.write_json(self.continued, self.ends(done))
+    files.write_json(self.config, config)
+    for path in (self.after, self.report, self.summary):  # the last: while it stands, all this comes again
+      if path.exists():
+        path.rename(path.with_stem(f"{path.stem}_{done}"))
+    return False
 
   def check_rows(self, rows: Mapping[str, Any]) -> None:
     """Raises ConfigError where the run began with other rows or plugins. rows: hashes by domain."""

@@ -31,7 +31,7 @@ def run(*flags, config="experiments/seven_domain.py", workdir):
         ("--config.data.pools=/no/such/pool.jsonl", "'/no/such/pool.jsonl', which is not a file"),
         ("--config.plugins=/no/such/plugin.py", "'/no/such/plugin.py', which is not a file"),
         ("--config.model.name=gemma3_2b", "unknown model 'gemma3_2b'. Did you mean 'gemma3_1b_pt'?"),
-        ("--config.model.source=kaggle", "'embedded' starts from nothing; source and path must be ''"),
+        ("--config.model.source=kaggle", "config.model.source='kaggle': 'embedded' is published nowhere"),
         ("--config.model.lora.modules=q,kw", "config.model.lora.modules has 'kw'. Did you mean 'kv'?"),
         ("--config.grpo.algorithm=ppo", "config.grpo.algorithm='ppo' is unknown"),
         ("--config.train.micro_batches=3", "config.train.micro_batches=3 does not divide"),

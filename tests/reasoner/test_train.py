@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ SHRUNK = [
     "--config.cold_start.checkpoint_every=2", "--config.data.evaluation_rows=2",
     "--config.train.steps=6", "--config.train.prompts_per_step=7", "--config.train.checkpoint_every=1",
     "--config.train.samples_every=2", "--config.grpo.num_generations=2", "--config.grpo.num_iterations=2",
-    "--config.rollout.max_new_tokens=24",
+    "--config.rollout.max_new_tokens=24", "--config.train.evaluate_every=0",
 ]
 
 
@@ -53,6 +54,12 @@ def lines(path):
   return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def completions_of(workdir):
+  import pyarrow.parquet as parquet
+
+  return [row for path in sorted((workdir / "completions").iterdir()) for row in parquet.read_table(path).to_pylist()]
+
+
 def test_a_run_leaves_all_that_it_promises(uninterrupted):
   workdir, summary = uninterrupted
   assert summary["steps"] == 6 and len(summary["adapter_sha256"]) == 64
@@ -78,6 +85,11 @@ def test_a_run_leaves_all_that_it_promises(uninterrupted):
   drawn = {(row["step"] // 2, name) for row in metrics for name in summary["domains"] if f"rewards/{name}/total" in row}
   assert set(shown) == drawn
   assert list((workdir / "tensorboard").iterdir())
+  drawn = completions_of(workdir)
+  assert [row["step"] for row in drawn] == [step for step in range(6) for _ in range(14)]  # 7 prompts, 2 each
+  for row in metrics:  # each completion is there as it was measured
+    own = [r["total"] for r in drawn if r["step"] == row["step"] and r["total"] is not None]
+    assert sum(own) / len(own) == pytest.approx(row["rewards/total"])
 
 
 def test_a_finished_run_opens_with_the_adapter_that_it_ended_with_and_reads_no_rows(uninterrupted, monkeypatch):
@@ -181,6 +193,127 @@ def test_a_run_killed_at_any_moment_ends_in_the_same_bits(scratch, uninterrupted
       for row in lines(uninterrupted[0] / "metrics.jsonl")
   ]
   assert after == whole
+
+
+def stopped(process, workdir, status):
+  """Waits for a run that ends before its time; returns what it said last, which is one sentence."""
+  assert process.wait(timeout=500) == status, (workdir.parent / f"{workdir.name}.log").read_text()[-3000:]
+  text = (workdir.parent / f"{workdir.name}.log").read_text()
+  assert "Traceback" not in text, text[-3000:]
+  return text.splitlines()[-1]
+
+
+def checkpoints_of(workdir, phase="grpo"):
+  return sorted(int(path.name) for path in (workdir / "checkpoints" / phase).glob("[0-9]*"))
+
+
+def wait_for_steps(process, workdir, count):
+  began = time.monotonic()
+  while process.poll() is None and time.monotonic() - began < 400:
+    path = workdir / "metrics.jsonl"
+    if path.exists() and path.read_text().count("\n") >= count:
+      return
+    time.sleep(0.02)
+  raise AssertionError((workdir.parent / f"{workdir.name}.log").read_text()[-3000:])
+
+
+def test_sigterm_saves_the_last_whole_step_and_a_checkpoint_damaged_since_is_set_aside(scratch, uninterrupted):
+  _, expected = uninterrupted
+  workdir = scratch / "stopped"
+  flags = ("--config.train.checkpoint_every=2", "--config.cold_start.checkpoint_every=100")
+  process = start(scratch, workdir, *flags)
+  wait_for_steps(process, workdir, 3)
+  process.send_signal(signal.SIGTERM)
+  assert stopped(process, workdir, 75).startswith("terminated: the last whole step is saved")
+  saved = checkpoints_of(workdir)
+  assert len(saved) >= 2 and saved[-1] >= len(lines(workdir / "metrics.jsonl")) - 1
+  largest = max((workdir / "checkpoints/grpo" / str(saved[-1])).rglob("*"), key=lambda path: path.stat().st_size)
+  largest.write_bytes(largest.read_bytes()[:1000])
+  assert finish(start(scratch, workdir, *flags), workdir)["adapter_sha256"] == expected["adapter_sha256"]
+  assert f"checkpoint of step {saved[-1]} is damaged" in (scratch / "stopped.log").read_text()
+  assert [row["step"] for row in lines(workdir / "metrics.jsonl")] == list(range(6))
+  assert completions_of(workdir) == completions_of(uninterrupted[0])
+
+
+def test_a_run_from_the_base_that_another_left_ends_in_the_same_bits(scratch, uninterrupted):
+  workdir = scratch / "shared"
+  flags = f"--config.model.path={uninterrupted[0] / 'base'}", "--config.cold_start.steps=0"
+  summary = finish(start(scratch, workdir, *flags), workdir)
+  assert summary["adapter_sha256"] == uninterrupted[1]["adapter_sha256"]
+  assert not (workdir / "checkpoints" / "cold_start").exists()
+
+
+def test_a_run_goes_on_from_the_adapter_of_another_and_keeps_the_best_of_its_own(scratch, uninterrupted):
+  workdir, earlier = scratch / "second", uninterrupted[0]
+  flags = (
+      f"--config.model.adapter={earlier}", "--config.cold_start.steps=0", "--config.train.steps=2",
+      "--config.train.evaluate_every=1",
+  )  # fmt: skip
+  summary = finish(start(scratch, workdir, *flags), workdir)
+  shown = lambda path: [(row["uid"], row["completion"]) for row in lines(path)]  # noqa: E731
+  assert shown(workdir / "evaluation_before.jsonl") == shown(earlier / "evaluation_after.jsonl")
+  evaluations = lines(workdir / "evaluations.jsonl")
+  assert [row["step"] for row in evaluations] == [0, 1, 2] and evaluations[0]["all"]["n"] == 14
+  best = max(evaluations, key=lambda row: row["all"]["reward"])
+  assert summary["best"] == best and summary["evaluated"] == {"adapter": "last", "step": 2}
+  assert (workdir / "adapter_best" / "adapter_model.safetensors").exists()
+  if best["step"] == 0:
+    kept, was = (d / "adapter_model.safetensors" for d in (workdir / "adapter_best", earlier / "adapter"))
+    assert kept.read_bytes() == was.read_bytes()
+
+
+def test_the_steps_of_a_finished_run_are_raised_and_the_report_says_that_it_is_no_longer_run(scratch, uninterrupted):
+  workdir = scratch / "raised"
+  shutil.copytree(uninterrupted[0], workdir)
+  summary = finish(start(scratch, workdir, "--config.train.steps=8"), workdir)
+  assert (summary["steps"], summary["continued_at"]) == (8, [6])
+  assert summary["adapter_sha256"] != uninterrupted[1]["adapter_sha256"]
+  metrics = lines(workdir / "metrics.jsonl")
+  assert [row["step"] for row in metrics] == list(range(8))
+  # Two steps of two updates each, from the peak (or a warm-up to it) to nothing, as if there were no others.
+  assert metrics[6]["train/learning_rate"] > metrics[5]["train/learning_rate"]
+  assert [row["step"] for row in completions_of(workdir)][-28:] == [6] * 14 + [7] * 14
+  assert "not one run of as many" in (workdir / "report.html").read_text()
+  assert json.loads((workdir / "summary_6.json").read_text())["adapter_sha256"] == uninterrupted[1]["adapter_sha256"]
+
+
+@pytest.mark.parametrize("phase, said", [
+    ("train", "error: GRPO, step "), pytest.param("cold_start", "error: cold start, step ", marks=pytest.mark.slow)
+])
+def test_what_is_not_finite_ends_the_run_with_its_rows_and_the_last_healthy_checkpoint(
+    scratch, uninterrupted, phase, said
+):
+  workdir = scratch / f"diverged_{phase}"
+  if phase == "train":
+    shutil.copytree(uninterrupted[0] / "checkpoints" / "cold_start", workdir / "checkpoints" / "cold_start")
+  process = start(scratch, workdir, f"--config.{phase}.learning_rate=1e30")
+  sentence = stopped(process, workdir, 3)
+  assert sentence.startswith(said) and (" is nan" in sentence or " is inf" in sentence)
+  assert any(name in sentence for name in ("gsm8k/", "mbpp/", "sciq/", "ai2_arc/", "strategyqa/"))
+  step = int(sentence.removeprefix(said).split(":")[0])
+  assert all(saved <= step for saved in checkpoints_of(workdir, "grpo" if phase == "train" else phase))
+  assert not (workdir / "summary.json").exists()
+  if phase == "train":
+    refuse = lambda token: pytest.fail(f"{token} is no JSON")  # noqa: E731
+    rows = [json.loads(line, parse_constant=refuse) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == list(range(step + bool("updated" in sentence)))
+
+
+@pytest.mark.slow
+def test_a_full_disk_ends_a_run_with_a_sentence_and_with_more_room_it_ends_in_the_same_bits(scratch, uninterrupted):
+  disk = scratch / "disk"
+  disk.mkdir()
+  if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", disk], capture_output=True).returncode:
+    pytest.skip("no file system can be mounted here")
+  try:
+    workdir = disk / "run"
+    (scratch / "run.log").touch()
+    (disk / "run.log").symlink_to(scratch / "run.log")
+    assert " is full: the same command continues when there is room." in stopped(start(scratch, workdir), workdir, 74)
+    subprocess.run(["mount", "-o", "remount,size=200m", disk], check=True)
+    assert finish(start(scratch, workdir), workdir)["adapter_sha256"] == uninterrupted[1]["adapter_sha256"]
+  finally:
+    subprocess.run(["umount", "-l", disk], check=True)
 
 
 def test_another_config_in_the_same_directory_is_refused_with_the_difference(scratch, uninterrupted):

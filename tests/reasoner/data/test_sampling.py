@@ -104,3 +104,12 @@ def test_every_step_has_close_to_the_whole_runs_mix():
   for domain, quota in schedule.quotas.items():
     per_step = [sum(d == domain for d, _ in schedule.rows(step)) for step in range(40)]
     assert max(per_step) - quota / 40 < 2.0 and quota / 40 - min(per_step) < 2.0
+
+
+def test_a_schedule_that_goes_on_draws_from_its_first_step_in_an_order_of_its_own():
+  counts = dict(math=50, logic=20)
+  whole = Schedule(counts, steps=5, prompts_per_step=7, seed=3)
+  after = Schedule(counts, steps=4, prompts_per_step=7, seed=3, first=5)
+  assert after.rows(4) == [] and all(len(after.rows(step)) == 7 for step in range(5, 9)) and after.rows(9) == []
+  assert len(after.pairs()) == 28 and after.pairs() != whole.pairs()[:28]
+  assert (whole.first, whole.last, after.first, after.last) == (0, 5, 5, 9)

@@ -13,6 +13,7 @@ from reasoner.models import gemma3
 from reasoner.models import lora
 from reasoner.models import mesh as mesh_lib
 from rewards import format as output_format
+from rewards.errors import ConfigError
 
 TEXTS = [f"{name} counts {a} {item} and finds {b} more." for name in "Ann Bob Cy".split()
          for item in "pears cups keys".split() for a in range(3) for b in range(3)]
@@ -103,3 +104,25 @@ def test_the_source_loads_the_whole_model_on_a_mesh():
   model = embedded.Embedded().load(mesh_lib.make_mesh(1, 1), jnp.float32, seed=3)
   count = sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
   assert model.num_embed == embedded.VOCABULARY_SIZE and 0.5e6 < count < 0.7e6
+
+
+def test_a_base_that_an_earlier_run_left_is_the_same_model_to_the_last_bit(tmp_path):
+  from reasoner.models import hugging_face
+  from tests.reasoner.models.test_peft_format import vocabulary
+
+  mesh = mesh_lib.make_mesh(1, 1)
+  tokenizer = vocabulary()
+  drawn = embedded.Embedded().load(mesh, jnp.float32, seed=3)
+  hugging_face.write_directory(tmp_path / "base", drawn, tokenizer)
+  source = embedded.Embedded(path=str(tmp_path / "base"))
+  source.check()
+  assert embedded.Embedded().from_nothing and not source.from_nothing
+  assert source.load_tokenizer([]).proto == tokenizer.proto
+  read = source.load(mesh, jnp.float32, seed=0)
+  assert all((a == b).all() for a, b in zip(*(jax.tree.leaves(nnx.state(m, nnx.Param)) for m in (drawn, read))))
+  assert read.layers[0].mlp.up_proj.dot_general is drawn.layers[0].mlp.up_proj.dot_general  # the same program too
+
+
+def test_a_path_without_a_model_is_refused(tmp_path):
+  with pytest.raises(ConfigError, match="config.model.path"):
+    embedded.Embedded(path=str(tmp_path)).check()

@@ -122,3 +122,18 @@ def test_names_shapes_and_settings_are_peft_s(base, tmp_path):
 def test_a_directory_without_an_adapter_is_named(base, tmp_path):
   with pytest.raises(ConfigError, match="holds no adapter_model.safetensors"):
     peft_format.read(tmp_path, base, settings())
+
+
+def test_an_adapter_to_go_on_from_must_be_of_the_configs_size_and_places(base, tmp_path):
+  place = "config.model.adapter"
+  with pytest.raises(ConfigError, match="config.model.adapter='.*' holds no adapter_model.safetensors"):
+    peft_format.check(tmp_path, settings(), gemma3.MODULES, place)
+  peft_format.write(tmp_path, actor_of(base, settings("q")), settings("q"), base="b", license="l", template="{task}")
+  peft_format.check(tmp_path, settings("q"), gemma3.MODULES, place)
+  for other, field in (
+      (lora.Lora(rank=4, alpha=6.0, modules=("q",)), "rank 3, config.model.lora.rank stands for 4"),
+      (lora.Lora(rank=3, alpha=7.0, modules=("q",)), "alpha 6.0, config.model.lora.alpha stands for 7.0"),
+      (settings("q", "up"), r"modules \['q_proj'\], config.model.lora.modules stands for"),
+  ):
+    with pytest.raises(ConfigError, match=field):
+      peft_format.check(tmp_path, other, gemma3.MODULES, place)

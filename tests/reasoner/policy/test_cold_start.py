@@ -49,6 +49,19 @@ def test_a_batch_is_a_function_of_its_step():
     assert all((expected[name] == batch[name]).all() for name in expected)
 
 
+def test_whose_traces_a_batch_holds_can_be_told():
+  traces = build([math(n) for n in range(20, 44)])
+  by_tokens = {(2, *Tokenizer().encode(t.prompt), *Tokenizer().encode(t.completion), 1): t.uid for t in traces}
+  assert len(set(by_tokens.values())) == 24
+  for step, batch in enumerate(batches(traces, steps=6)):
+    told = cold_start.uids(traces, Tokenizer(), step, batch_size=6, max_tokens=700, seed=0)
+    held = [
+        by_tokens[tuple(tokens[segments == number])]
+        for tokens, segments in zip(batch["tokens"], batch["segments"]) for number in range(1, segments.max() + 1)
+    ]
+    assert told == held
+
+
 def test_rows_divide_over_a_mesh():
   traces = build([math(n) for n in range(20, 44)])
   assert all(len(batch["tokens"]) % 4 == 0 for batch in batches(traces, divisor=4))
@@ -110,7 +123,10 @@ def test_training_learns_its_traces_all_weights_taking_part(mesh):
   before = jax.tree.map(np.asarray, nnx.to_pure_dict(nnx.state(model, nnx.Param)))
   learner = cold_start.Learner(model, mesh, steps=12, learning_rate=1e-2, warmup_fraction=0.1)
   traces = build([math(n) for n in range(20, 28)])
-  losses = [float(learner.update(batch)) for batch in batches(traces, batch_size=4, max_tokens=320, steps=12)]
+  own = batches(traces, batch_size=4, max_tokens=320, steps=12)
+  measured = [tuple(map(float, learner.measure(own[0]))) for _ in range(2)]
+  losses = [float(learner.update(own[0])[0]), *(float(learner.update(batch)[0]) for batch in own[1:])]
+  assert measured[0] == measured[1] and measured[0][0] == losses[0]  # measuring changes nothing
   assert losses[-1] < 0.7 * losses[0]
   after = jax.tree.map(np.asarray, nnx.to_pure_dict(nnx.state(model, nnx.Param)))
   changed = jax.tree.map(lambda a, b: bool((a != b).any()), before, after)

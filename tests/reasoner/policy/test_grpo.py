@@ -241,3 +241,17 @@ def test_the_gradient_norm_is_that_of_the_sum_whatever_the_division(policy):
       for parts in (1, 4)
   ]
   assert norms[0] == pytest.approx(norms[1], rel=1e-4)
+
+
+def test_the_log_likelihood_of_a_rollout_is_read_off_the_weights_as_they_are(policy):
+  learner = learner_of(policy, learning_rate=0.5)
+  rollout = rollout_of(policy)
+  before = learner.log_likelihood(rollout)
+  mask = np.arange(10) < rollout.lengths[:, None]
+  own = np.asarray(policy.log_probabilities(rollout, DRAW.temperature))
+  assert before == pytest.approx((own * mask).sum() / 8, rel=1e-5)
+  step(policy, learner, rollout, [1.0] * 8)
+  assert learner.log_likelihood(rollout) > before
+  broken = {name: jax.numpy.full_like(a, np.nan) for name, a in adapter(policy).items()}
+  checkpoints.assign(policy.actor, broken, nnx.LoRAParam)
+  assert not np.isfinite(learner.log_likelihood(rollout))

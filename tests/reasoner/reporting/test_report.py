@@ -55,9 +55,12 @@ SUMMARY = {
 def run(tmp_path):
   """Writes the files of a run and returns a function that renders its page."""
 
-  def render(before=(), after=(), metrics=(), samples=(), disco=(), config=CONFIG, summary=SUMMARY):
+  def render(
+      before=(), after=(), metrics=(), samples=(), disco=(), evaluations=(), config=CONFIG, summary=SUMMARY
+  ):
     for name, rows in {
         "evaluation_before": before, "evaluation_after": after, "metrics": metrics, "samples": samples,
+        "evaluations": evaluations,
     }.items():  # fmt: skip
       files.write_lines(tmp_path / f"{name}.jsonl", list(rows))
     files.write_json(tmp_path / "disco.json", list(disco))
@@ -156,7 +159,8 @@ def test_a_run_leaves_a_page_that_needs_nothing_else_and_three_pictures(tmp_path
   reader = Reader(page)
   assert reader.open == [] and reader.crossed == []
   assert not found(page, "http") and not found(page.split("</style>")[1], "$")
-  assert {tag for tag, _ in reader.tags}.isdisjoint({"script", "link", "img", "iframe"})
+  assert {tag for tag, _ in reader.tags}.isdisjoint({"link", "img", "iframe"})
+  assert [attributes for tag, attributes in reader.tags if tag == "script"] == [{}]  # the filter of the samples
   links = {a.get("href") for tag, a in reader.tags if tag == "a"}
   assert links <= {f"#{a['id']}" for tag, a in reader.tags if tag == "section"} and len(links) == 10
   for name in ("results.png", "curves.png", "disco.png"):
@@ -311,6 +315,38 @@ def test_what_a_model_wrote_is_shown_and_never_obeyed(run):
   assert "<b>&lt;reasoning&gt;</b>" in page and "&lt;b&gt;&amp;amp;" in page
   page.encode("utf-8")
   assert Reader(page).crossed == []
+
+
+def test_samples_can_be_narrowed_by_domain_gate_and_component(run):
+  samples = [
+      {"step": 0, "advantage": 0.5, **record("a", math_answer=1.0)},
+      {"step": 0, "advantage": 0.0, **wrong("p'\"<", domain="poems"), "completion": "</script><script>"},
+      *({"step": k, "advantage": 0.0, **record(str(k), domain="poems", rhyme=k / 100)} for k in range(1, 100)),
+  ]  # fmt: skip
+  reader = Reader(run(before=[record(), record(domain="poems", correct=None)], samples=samples))
+  assert reader.open == [] and reader.crossed == []
+  assert [a["name"] for tag, a in reader.tags if tag == "select"] == ["domain", "gate", "component"]
+  shown = [a for tag, a in reader.tags if tag == "article" and a.get("class") == "sample"]
+  assert len(shown) == 1 + report.SAMPLES_SHOWN
+  assert (shown[0]["data-domain"], shown[0]["data-gate"]) == ("math", "passed")
+  assert json.loads(shown[0]["data-scores"]) == {"math_answer": 1.0}
+  assert shown[1]["data-gate"] == "missing"
+  assert [json.loads(a["data-scores"]) for a in shown][-1] == {"rhyme": 0.99}  # the first and the last are among them
+  assert len([tag for tag, _ in reader.tags if tag == "script"]) == 1
+
+
+def test_the_sample_evaluated_during_training_is_drawn_and_its_best_step_named(run):
+  row = lambda reward: {"n": 16, "reward": reward, "format": 1.0, "accuracy": None}  # noqa: E731
+  evaluations = [{"step": k, "math": row(r), "all": row(r)} for k, r in ((0, 0.25), (20, 0.75), (40, 0.5))]
+  text = words(run(before=[record()], metrics=[step(k) for k in range(40)], evaluations=evaluations))
+  assert "what its 16 prompts are paid. The best was 0.750 at step 20" in text
+  assert "all other results are of the last adapter" in text
+  assert "held-out sample" not in words(run(before=[record()], metrics=[step(0)]))
+
+
+def test_a_run_whose_steps_were_raised_does_not_pass_for_a_longer_one(run):
+  page = run(before=[record()], after=[record()], summary=SUMMARY | {"continued_at": [20]})
+  assert "steps raised at 20: a new schedule from there, not one run of as many" in words(page)
 
 
 def mark_tags(text):

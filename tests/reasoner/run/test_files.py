@@ -1,5 +1,9 @@
 """A run's files after a kill at any instant."""
 
+import json
+
+import pytest
+
 from reasoner.run import files
 
 
@@ -30,3 +34,21 @@ def test_steps_beyond_a_checkpoint_are_dropped(tmp_path):
 def test_text_with_a_lone_surrogate_survives(tmp_path):
   files.write_lines(tmp_path / "a.jsonl", [{"text": "\ud800"}])
   assert files.read_lines(tmp_path / "a.jsonl") == [{"text": "\ud800"}]
+
+
+def test_a_number_that_is_not_finite_is_written_as_null(tmp_path):
+  row = {"loss": float("nan"), "more": [float("inf"), 1.5], "nested": {"x": -float("inf")}}
+  files.append_line(tmp_path / "a.jsonl", row)
+  files.write_json(tmp_path / "a.json", row)
+  wanted = {"loss": None, "more": [None, 1.5], "nested": {"x": None}}
+  for path in (tmp_path / "a.jsonl", tmp_path / "a.json"):
+    refuse = lambda token: pytest.fail(f"{token} is no JSON")  # noqa: E731
+    assert json.loads(path.read_text(), parse_constant=refuse) == wanted
+
+
+def test_a_replacement_that_fails_leaves_the_old_file_alone(tmp_path):
+  files.write_text(tmp_path / "a.txt", "old")
+  with pytest.raises(ZeroDivisionError), files.replacing(tmp_path / "a.txt") as temporary:
+    temporary.write_text("half")
+    1 / 0  # noqa: B018
+  assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]

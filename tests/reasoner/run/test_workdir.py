@@ -156,3 +156,52 @@ def test_checkpoints_copied_into_a_new_directory_are_claimed_by_who_goes_on(tmp_
   begin(workdir, config_of(), math="a")
   workdir.claim()
   assert json.loads(workdir.rows.read_text()) == {"math": "a"} and workdir.environment.exists()
+
+
+def finished(tmp_path, steps=60):
+  workdir = Workdir(tmp_path)
+  begin(workdir, config_of(f"--config.train.steps={steps}"))
+  workdir.claim()
+  for path in (workdir.before, workdir.after, workdir.report):
+    path.write_text(path.name)
+  workdir.summary.write_text(json.dumps({"steps": steps}))
+  return workdir
+
+
+def test_the_steps_of_a_finished_run_may_be_raised_and_what_it_ended_with_stays(tmp_path):
+  workdir = finished(tmp_path)
+  more = config_of("--config.train.steps=90")
+  assert workdir.finished(config_of()) and workdir.ends(60) == [60]
+  workdir.check_config(more)
+  assert not workdir.finished(more) and workdir.ends(90) == [60, 90]
+  assert not workdir.summary.exists() and not workdir.after.exists() and workdir.before.exists()
+  assert json.loads((tmp_path / "summary_60.json").read_text()) == {"steps": 60}
+  assert (tmp_path / "evaluation_after_60.jsonl").read_text() == "evaluation_after.jsonl"
+  workdir.check_config(more)
+  with pytest.raises(ConfigError, match="config.train.steps was 90, now 60"):
+    workdir.check_config(config_of())
+  workdir.summary.write_text('{"steps": 90}')
+  assert workdir.finished(more)
+  assert not workdir.finished(config_of("--config.train.steps=95")) and workdir.ends(95) == [60, 90, 95]
+
+
+def test_steps_are_raised_once_however_often_that_is_killed(tmp_path, monkeypatch):
+  workdir = finished(tmp_path)
+  more = config_of("--config.train.steps=90")
+  monkeypatch.setattr(pathlib.Path, "rename", lambda *_: 1 / 0)
+  with pytest.raises(ZeroDivisionError):
+    workdir.finished(more)
+  monkeypatch.undo()
+  workdir.check_config(more)
+  assert not workdir.finished(more) and workdir.ends(90) == [60, 90]
+
+
+def test_steps_of_an_unfinished_run_and_other_fields_of_a_finished_one_stay_refused(tmp_path):
+  workdir = finished(tmp_path)
+  with pytest.raises(ConfigError, match="config.seed was 0, now 1"):
+    workdir.check_config(config_of("--config.train.steps=90", "--config.seed=1"))
+  with pytest.raises(ConfigError, match="config.train.steps was 60, now 50"):
+    workdir.check_config(config_of("--config.train.steps=50"))
+  workdir.summary.unlink()
+  with pytest.raises(ConfigError, match="config.train.steps was 60, now 90"):
+    workdir.check_config(config_of("--config.train.steps=90"))
