@@ -5,6 +5,7 @@ r"""GRPO + LoRA on Gemma 3 in seven domains at once: DISCO sampling, hybrid rewa
   python -m reasoner.main --config=experiments/seven_domain.py:gemma3_270m    # one GPU or TPU chip of 16 GB
   python -m reasoner.main --config=experiments/seven_domain.py:gemma3_1b      # one TPU v5e-8, 9 hours
   python -m reasoner.main --config=experiments/seven_domain.py:embedded_clean # no planted flaws
+  python -m reasoner.ablate --config=experiments/seven_domain.py:embedded_small --workdir=DIR --leave_one_out
 
 `get_config` reads as the headline recipe; a variant is the same recipe, resized. Any field can be
 set on the command line: --config.rewards.creative_writing.pasting.weight=0.0 measures that guard
@@ -269,10 +270,19 @@ def _embedded_clean(config: ml_collections.ConfigDict) -> None:
   config.data.root = "embedded_clean"
 
 
+def _embedded_small(config: ml_collections.ConfigDict) -> None:
+  """Half the prompts for half the steps and a shorter cold start, for ablations (`python -m reasoner.ablate`)."""
+  _embedded(config)
+  config.data.evaluation_sets = dict()
+  config.cold_start.steps = 400
+  config.train.update(steps=30, prompts_per_step=7, evaluate_every=0)
+
+
 VARIANTS = {
     "gemma3_1b": _gemma3_1b,
     "gemma3_270m": _gemma3_270m,
     "gemma3_270m_cpu": _gemma3_270m_cpu,
     "embedded": _embedded,
     "embedded_clean": _embedded_clean,
+    "embedded_small": _embedded_small,
 }

@@ -78,7 +78,10 @@ FLOORS = {
         {"models", "policy"},
         {"run"},
         {"reporting"},
-        {"__init__", "benchmark", "chat", "curate", "evaluate", "export", "harness", "main", "train"},
+        {
+            "__init__", "ablate", "benchmark", "chat", "compare", "curate", "evaluate", "export", "harness",
+            "main", "train",
+        },  # fmt: skip
     ),
 }
 
