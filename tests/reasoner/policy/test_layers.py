@@ -8,6 +8,7 @@ import pytest
 from tunix.models.gemma3 import model as gemma3
 
 from reasoner.models import embedded
+from reasoner.models import gemma3 as family
 from reasoner.models import lora
 from reasoner.models import mesh as mesh_lib
 from reasoner.policy import decoding
@@ -39,7 +40,7 @@ def actor_of(name):
   """Every weight, norms and both factors of the adapter included, is drawn: no term is silently zero."""
   mesh = mesh_lib.make_mesh(1, 1)
   model = mesh_lib.place(MODELS[name](), mesh)
-  actor = lora.add_lora(model, rank=4, alpha=8.0, modules=tuple(lora.MODULES), seed=0)
+  actor = lora.add_lora(model, rank=4, alpha=8.0, modules=tuple(family.MODULES), seed=0)
   for number, (path, parameter) in enumerate(nnx.iter_graph(actor)):
     if isinstance(parameter, nnx.Param):
       value = parameter.get_value()
