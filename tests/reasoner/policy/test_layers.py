@@ -30,7 +30,7 @@ def shrunken_gemma(**changes):
 
 MODELS = {
     "shrunken": shrunken_gemma,
-    "grouped": lambda: shrunken_gemma(num_kv_heads=2),
+    "grouped": lambda: shrunken_gemma(num_layers=2, num_kv_heads=2),
     "embedded": lambda: embedded.build(64, 0, jnp.float32),
     "bfloat16": lambda: shrunken_gemma(num_layers=2, param_dtype=jnp.bfloat16),
 }
