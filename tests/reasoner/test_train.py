@@ -62,7 +62,7 @@ def completions_of(workdir):
 
 def test_a_run_leaves_all_that_it_promises(uninterrupted):
   workdir, summary = uninterrupted
-  assert summary["steps"] == 6 and len(summary["adapter_sha256"]) == 64
+  assert summary["steps"] == 6 and len(summary["adapter_sha256"]) == 64 and summary["faults"] == 0
   assert set(summary["domains"]) == {
       "math", "coding", "science", "logic", "creative_writing", "creative_ideation", "summarization"
   }

@@ -1,5 +1,6 @@
 """Each trap of Tunix that the seam is there to hide, sprung once."""
 
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,14 @@ from reasoner.policy import algorithms
 from reasoner.policy import grpo
 from reasoner.policy.advantages import Paid
 from reasoner.run import checkpoints
+from rewards.format import render
+from rewards.reading import numbers
+from rewards.registry import temporary
+from rewards.schema import Example
+from rewards.schema import Number
+from rewards.scorer import ComponentError
+from rewards.scorer import STRICT
+from rewards.service import Service
 
 PROMPTS = [list(range(6, 12)), list(range(20, 30))]
 GENERATIONS = 4
@@ -255,3 +264,53 @@ def test_the_log_likelihood_of_a_rollout_is_read_off_the_weights_as_they_are(pol
   broken = {name: jax.numpy.full_like(a, np.nan) for name, a in adapter(policy).items()}
   checkpoints.assign(policy.actor, broken, nnx.LoRAParam)
   assert not np.isfinite(learner.log_likelihood(rollout))
+
+
+BUGS = {
+    "ours": """
+from rewards.reading import numbers
+take = numbers.NumberKind.take
+def taking(kind, body):
+  return take(kind, body) if "271828" not in body else 1 / 0
+numbers.NumberKind.take = taking
+""",
+    "plugin": """
+from rewards import register
+@register("thinking", kind="quality", domains=("math",))
+def thinking(completion, example):
+  return 1.0 / ("271828" not in completion.answer)
+""",
+}  # fmt: skip
+ANSWERS = ["7", "8", "271828", "7", "8", "8", "9", "7"]
+
+
+def scored(tmp_path, bug):
+  (tmp_path / "bug.py").write_text(BUGS[bug])
+  rewards = {"math": {"format": {"weight": 0.2}, "math_answer": {"weight": 0.8}}}
+  if bug == "plugin":
+    rewards["math"]["thinking"] = {"weight": 0.1}
+  rows = [Example(uid=f"sums/{i}", domain="math", prompt="How many?", reference=Number(text="7")) for i in (0, 1)]
+  examples, groups = [row for row in rows for _ in range(GENERATIONS)], [0] * GENERATIONS + [1] * GENERATIONS
+  with temporary(), Service(
+      rewards, plugins=[str(tmp_path / "bug.py")], num_workers=1, faults_path=tmp_path / "faults.jsonl"
+  ) as service:
+    return service.score(examples, [render("Let me count.", answer) for answer in ANSWERS], groups)
+
+
+def test_a_reader_that_raises_costs_its_completion_its_score_and_its_place_in_the_group(tmp_path, monkeypatch):
+  monkeypatch.delenv(STRICT)
+  monkeypatch.setattr(numbers.NumberKind, "take", numbers.NumberKind.take)  # the plugin sets it here too
+  paid = Paid.of(scored(tmp_path, "ours"), np.ones(2))
+  assert paid.scored.tolist() == [answer != "271828" for answer in ANSWERS]
+  (kept,) = map(json.loads, (tmp_path / "faults.jsonl").read_text().splitlines())
+  assert kept["uid"] == "sums/0" and "271828" in kept["completion"] and "ZeroDivisionError" in kept["error"]
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_bug_stops_a_test_run_and_a_plugins_bug_any_run_and_names_the_row(tmp_path, monkeypatch, bug):
+  monkeypatch.setattr(numbers.NumberKind, "take", numbers.NumberKind.take)
+  if bug == "plugin":
+    monkeypatch.delenv(STRICT)
+  with pytest.raises(ComponentError, match="sums/0.*ZeroDivisionError|ZeroDivisionError.*sums/0"):
+    scored(tmp_path, bug)
+  assert "271828" in (tmp_path / "faults.jsonl").read_text()
