@@ -78,12 +78,11 @@ def estimate(paid: Paid, algorithm: algorithms.Algorithm) -> np.ndarray:
   """Returns [n] float32 advantages as the algorithm, its scale_rewards and normalize_rewards say."""
   generations, least = algorithm.num_generations, algorithm.least_spread
   if algorithm.normalize_rewards == "gdpo":
-    weights = sum(weight for _, weight in paid.parts.values())
-    advantages = sum(
-        weight * over_scored(values, paid.scored, generations, normalised, least)
-        for values, weight in paid.parts.values()
-    ) / np.where(weights > 0, weights, 1.0)
-    compared = advantages
+    weights, sums = np.zeros(len(paid.totals)), np.zeros(len(paid.totals))  # also where nothing was scored
+    for values, weight in paid.parts.values():
+      weights += weight
+      sums += weight * over_scored(values, paid.scored, generations, normalised, least)
+    advantages = compared = sums / np.where(weights > 0, weights, 1.0)
   else:
     method = relative if algorithm.name == "maxrl" else normalised if algorithm.scale == "group" else centred
     advantages = paid.factors * over_scored(paid.totals, paid.scored, generations, method, least)

@@ -138,6 +138,12 @@ def test_gdpo_leaves_out_what_is_flat_and_who_is_not_scored():
   np.testing.assert_allclose(estimate(paid, algorithm), [*SUMS / 2, 0.0], rtol=1e-4)  # 4 of 8 weigh
 
 
+@pytest.mark.parametrize("normalize", ["none", "gdpo"])
+def test_a_step_of_which_nothing_was_scored_has_no_advantages(normalize):
+  nothing = estimate(paid_of([0.0] * 8, [False] * 8), algorithm_of(normalize_rewards=normalize, scale_rewards="batch"))
+  assert nothing.shape == (8,) and not nothing.any()
+
+
 def breakdowns():
   """A gate failure, a cheat that a guard halves, a stopped one, one without a judge, a good one; in one group."""
   spec = lambda name, kind: Spec(  # noqa: E731
