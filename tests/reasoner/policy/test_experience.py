@@ -9,6 +9,7 @@ from reasoner.data import sampling
 from reasoner.policy import algorithms
 from reasoner.policy import experience as experience_lib
 from reasoner.policy import grpo
+from reasoner.policy.advantages import Paid
 from reasoner.policy.experience import Experience
 from rewards.errors import ConfigError
 from rewards.schema import Example
@@ -171,3 +172,49 @@ def test_without_replacements_a_step_draws_once_and_learns_from_that(policy):
 def test_replacing_is_exact_without_a_kl_term_alone():
   with pytest.raises(ConfigError, match="config.grpo.max_replacements=2 with beta=0.04: .* expected beta=0.0"):
     algorithms.Algorithm(name="grpo", num_generations=4, num_iterations=1, beta=0.04, max_replacements=2)
+
+
+def stepped(policy, directory, steps, adapter):
+  """Learns for some steps with all that draws by what was learned, from the last checkpoint in `directory` on."""
+  from flax import nnx
+  import jax
+  import optax
+
+  from reasoner.data.curriculum import Curriculum
+  from reasoner.run import checkpoints
+
+  checkpoints.assign(policy.actor, adapter, nnx.LoRAParam)
+  algorithm = algorithms.Algorithm(
+      name="grpo", num_generations=4, num_iterations=1, beta=0.0, max_replacements=2, normalize_rewards="gdpo"
+  )
+  learner = grpo.Learner(policy, algorithm, optax.adam(0.02), temperature=1.0)
+  schedule = Curriculum(dict(math=9, poems=7), steps=9, prompts_per_step=4, seed=1)
+  modules = {"adapter": (policy.actor, nnx.LoRAParam), "optimizer": (learner.optimizer, nnx.Variable)}
+  seen = []
+  with checkpoints.Checkpoints(directory, modules, keep=1, template="the same", recorder=schedule) as saved:
+    for step in range(saved.resume(), steps):
+      drawn = experience_lib.collect(
+          learner, Service(lambda text: float(text < "H")), Corpus(), schedule, step,
+          lambda row: [2, 6 + int(row.prompt), 7 + len(row.domain)],
+          grpo.Sampling(max_new_tokens=10, temperature=1.0),
+          jax.random.fold_in(jax.random.key(0), step), lambda _: None,
+      )  # fmt: skip
+      paid = Paid.of(drawn.learned.breakdowns, np.ones(4))
+      learner.update(drawn.learned.rollout, learner.advantages(paid), paid.scored, drawn.frozen)
+      seen.append((drawn.scheduled.pairs, drawn.learned.pairs))
+      saved.whole(step + 1)
+      saved.save()
+  return seen, schedule.state(), checkpoints.sha256(checkpoints.arrays_of(policy.actor, nnx.LoRAParam))
+
+
+def test_a_run_that_was_cut_off_goes_on_to_the_same_bits_with_replacements_and_a_curriculum(policy, tmp_path):
+  from flax import nnx
+
+  from reasoner.run import checkpoints
+
+  adapter = checkpoints.arrays_of(policy.actor, nnx.LoRAParam)
+  whole, state, digest = stepped(policy, tmp_path / "whole", 4, adapter)
+  assert any(scheduled != learned for scheduled, learned in whole)  # something was replaced
+  first, _, _ = stepped(policy, tmp_path / "cut", 2, adapter)
+  rest, resumed, again = stepped(policy, tmp_path / "cut", 4, adapter)
+  assert first + rest == whole and resumed == state and again == digest
