@@ -35,7 +35,7 @@ chat: $(VENV)/.installed-chat
 	$(VENV)/bin/python -m reasoner.chat --workdir=$(WORKDIR) --serve
 
 # A file stays with one process, since its tests share what is dear to make.
-PYTEST := $(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile
+PYTEST := $(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 test: $(VENV)/.installed-dev
 	$(PYTEST) -m "not slow"

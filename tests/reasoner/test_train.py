@@ -235,6 +235,7 @@ def test_sigterm_saves_the_last_whole_step_and_a_checkpoint_damaged_since_is_set
   assert completions_of(workdir) == completions_of(uninterrupted[0])
 
 
+@pytest.mark.slow
 def test_a_run_from_the_base_that_another_left_ends_in_the_same_bits(scratch, uninterrupted):
   workdir = scratch / "shared"
   flags = f"--config.model.path={uninterrupted[0] / 'base'}", "--config.cold_start.steps=0"
@@ -243,6 +244,7 @@ def test_a_run_from_the_base_that_another_left_ends_in_the_same_bits(scratch, un
   assert not (workdir / "checkpoints" / "cold_start").exists()
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_the_adapter_of_another_and_keeps_the_best_of_its_own(scratch, uninterrupted):
   workdir, earlier = scratch / "second", uninterrupted[0]
   flags = (
@@ -262,6 +264,7 @@ def test_a_run_goes_on_from_the_adapter_of_another_and_keeps_the_best_of_its_own
     assert kept.read_bytes() == was.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_steps_of_a_finished_run_are_raised_and_the_report_says_that_it_is_no_longer_run(scratch, uninterrupted):
   workdir = scratch / "raised"
   shutil.copytree(uninterrupted[0], workdir)

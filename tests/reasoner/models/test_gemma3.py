@@ -200,6 +200,7 @@ def test_the_real_tokenizer_knows_the_turns_as_single_ids_and_round_trips():
 
 
 @real_270m
+@pytest.mark.slow
 def test_logits_of_the_real_270m_agree_with_transformers_in_float32():
   torch = pytest.importorskip("torch", reason="torch comes with the extra [semantic]")
   from transformers import Gemma3ForCausalLM

@@ -152,7 +152,7 @@ def test_a_step_is_repeated_to_the_bit_with_what_was_replaced(policy):
   assert (np.asarray(one.frozen[1]) == np.asarray(two.frozen[1])).all()
   assert len(service.asked) == 1 + len(one.further)
   # What is frozen belongs to the completions that are learned from.
-  expected = policy.log_probabilities(one.learned.rollout, 1.0)
+  expected = policy.log_probabilities(one.learned.rollout, 1.0, generations=4)
   assert (np.asarray(one.frozen[1]) == np.asarray(expected)).all()
   assert laps[:3] == ["rollout", "reference", "reward"]
 
