@@ -60,7 +60,7 @@ def main(argv: list[str]) -> None:
   except stopping.Terminated:
     sys.stderr.write("terminated: the last whole step is saved, and the same command continues from it.\n")
     sys.exit(stopping.TERMINATED_STATUS)
-  except Exception as error:
+  except Exception as error:  # a full disk wears many types (Orbax, Arrow, OSError); all else is raised again
     place = stopping.full_disk(error)
     if not place:
       raise

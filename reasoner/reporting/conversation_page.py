@@ -137,7 +137,7 @@ def page(conversation: Conversation, title: str):
         for said, paid in turns(conversation, asked, uid, temperature):
           # Gradio takes messages for HTML, and a program that compares a <b with c> d would lose half of it.
           yield [*([m | {"content": html.escape(m["content"], quote=False)} for m in of] for of in said), *paid]
-      except Exception as error:
+      except Exception as error:  # whatever it is, the page shows it and stays
         raise gradio.Error(str(error)) from error
 
     gradio.on([ask.click, asked.submit], answer, [asked, chosen, temperature], [*chats, *rewards])
