@@ -54,7 +54,17 @@ setuptools.setup(
         "judge": ["openai"],
         "chat": ["gradio>=6,<7"],
         "harness": ["lm_eval>=0.4.13,<0.5", "torch==2.13.0", "transformers", "accelerate"],
-        "dev": ["accelerate", "hypothesis", "openai", "peft", "pytest", "pytest-timeout", "pytest-xdist"],
+        "dev": [
+            "accelerate",
+            "gguf",
+            "hypothesis",
+            "openai",
+            "peft",
+            "protobuf",
+            "pytest",
+            "pytest-timeout",
+            "pytest-xdist",
+        ],
     },
     entry_points={"console_scripts": ["reasoner = reasoner.main:console", "rewards = rewards.__main__:main"]},
 )
