@@ -309,8 +309,9 @@ def _explain(options: argparse.Namespace) -> None:
         (breakdown,) = service.score([example], [row["completion"] or ""])
       print("\n".join(explain(example, breakdown)))
       return
-  wanted = f"uid {options.uid!r}" if options.uid is not None else f"line {options.line or 1}"
-  raise ConfigError(f"--input {options.input} has no row with {wanted}.")
+  wanted = "" if options.line is None else f" with line {options.line}"
+  wanted = wanted if options.uid is None else f" with uid {options.uid!r}"
+  raise ConfigError(f"--input {options.input} has no row{wanted}.")
 
 
 # ---- attack ----

@@ -3,8 +3,8 @@
   config, defaults = load("experiments/seven_domain.py:gemma3_1b", ["--config.seed=3"])
 
 The trainer and `python -m rewards score` read the same files the same way. Fields are set by what
-the recipe lists, and by what has a default in its section (`rewards.settings`): a typo is refused
-with the nearest name, and a value with what is accepted.
+the recipe lists, and by what has a default in its section (`rewards.settings`) or is a setting of its
+reward (`rewards.registry`): a typo is refused with the nearest name, and a value with what is accepted.
 ml_collections' own flags are not used because they cannot switch on a component listed as None,
 and answer a user's mistake with a stack trace.
 """
@@ -38,6 +38,7 @@ def load(
     ConfigError: the file, the variant, a field or a value cannot be used.
   """
   defaults = _get_config(*_split(path))
+  _part(defaults, set())
   if section:
     settings.fill(section, defaults)
   config = copy.deepcopy(defaults)
@@ -45,7 +46,7 @@ def load(
     field, equals, value = override.removeprefix(PREFIX).partition("=")
     if not equals:
       raise ConfigError(f"{override} has no value: write {override}=VALUE.")
-    _assign(config, defaults, field, value)
+    _assign(config, field, value)
   return config, defaults
 
 
@@ -78,6 +79,16 @@ def _get_config(file: pathlib.Path, variant: str | None):
   return config.unlock() if hasattr(config, "unlock") else _refuse(file, config)
 
 
+def _part(section: Any, seen: set[int]) -> None:
+  """Parts sections that a recipe made of one dict: ml_collections keeps them one, and a flag would set both."""
+  for name in section.keys():
+    if hasattr(section[name], "keys"):
+      if id(section[name]) in seen:
+        section[name] = copy.deepcopy(section[name])
+      seen.add(id(section[name]))
+      _part(section[name], seen)
+
+
 def _refuse(file: pathlib.Path, config: Any):
   raise ConfigError(f"--config={file}: get_config() returned {type(config).__name__}, not a ConfigDict.")
 
@@ -91,18 +102,18 @@ def _line_in(file: pathlib.Path, error: BaseException) -> str:
   return f" at line {frames[-1]}" if frames else ""
 
 
-def _assign(config: Any, defaults: Any, field: str, text: str) -> None:
+def _assign(config: Any, field: str, text: str) -> None:
   *sections, last = field.split(".")
-  section, listed, place = config, defaults, "config"
+  section, place = config, "config"
   for name in sections:
     _require(section, name, place)
     if section[name] is None and place.startswith("config.rewards."):
       with section.ignore_type():
         section[name] = {"weight": 0.0}  # an optional component, switched on by giving it a weight
-    section, listed, place = section[name], listed and listed.get(name), f"{place}.{name}"
+    section, place = section[name], f"{place}.{name}"
     if not hasattr(section, "keys"):
       raise ConfigError(f"{PREFIX}{field}: {place} is a value ({section!r}), not a section.")
-  if listed is not None:  # the settings of a component switched on here are checked when it is built
+  if not (sections[:1] == ["rewards"] and len(sections) == 3):  # a component's settings are the registry's to know
     _require(section, last, place)
   current = section.get(last)
   if hasattr(current, "keys"):

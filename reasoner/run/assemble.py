@@ -148,8 +148,11 @@ class Run:
         "",
     ]
     for domain, rewards in sorted(self.domains.items()):
-      paid = {"format": rewards.format_weight, **{n: c.weight for n, c in rewards.components.items()}}
-      lines.append(f"{domain:<20}pays " + ", ".join(f"{name} {weight:g}" for name, weight in paid.items()))
+      weights = {name: f"{name} {component.weight:g}" for name, component in rewards.components.items()}
+      paid = [f"format {rewards.format_weight:g}", *(weights[c.name] for c in rewards.payers)]
+      lines.append(f"{domain:<20}pays {', '.join(paid)}")
+      if rewards.guards:
+        lines.append(f"{'':<20}guards {', '.join(weights[c.name] for c in rewards.guards)}")
     if self.data_root is None:
       weights = [f"{domain} {settings.disco.weights.get(domain, 1.0):g}" for domain in sorted(self.domains)]
       rows = [f"rows come from the hub; DISCO weights: {', '.join(weights)}, alpha {settings.disco.alpha:g}"]

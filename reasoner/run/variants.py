@@ -44,7 +44,8 @@ def expand(
     leave_one_out: drops everything that is paid, one by one, but for the format.
 
   Raises:
-    ConfigError: a pattern matches nothing that is paid, a field does not exist, or nothing would differ.
+    ConfigError: a pattern matches nothing that is paid, or nothing would differ. Whether a field exists is
+      told when the variant's config is read.
   """
   paid = [
       f"rewards.{domain}.{name}"
@@ -85,10 +86,5 @@ def _matches(pattern: str, paid: Sequence[str], flag: str) -> list[str]:
 def _value(config: Mapping[str, Any], field: str) -> Any:
   value: Any = config
   for name in field.split("."):
-    if not isinstance(value, Mapping) or name not in value:
-      raise ConfigError(f"--vary={field}: config.{field} does not exist.")
-    value = value[name]
-  if isinstance(value, Mapping):
-    fields = ", ".join(sorted(value))
-    raise ConfigError(f"--vary={field}: config.{field} is a section; name one of its fields: {fields}.")
+    value = value.get(name) if isinstance(value, Mapping) else None
   return value

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import pytest
 
 from reasoner import ablate
 from reasoner.run import variants
+from reasoner.run.settings import Settings
+from rewards import recipes
 from rewards.errors import ConfigError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -80,9 +83,24 @@ def test_runs_of_a_seed_share_its_cold_start_unless_they_vary_what_it_sees(tmp_p
   assert [job.compared for job in jobs[:4]] == [False, True, True, True]
 
 
-def test_a_variant_that_cannot_run_is_refused_before_any_does(tmp_path):
-  with pytest.raises(ConfigError, match="config.grpo.algorithm='ppo' is unknown"):
-    plan(tmp_path, [other("ppo", "grpo.algorithm=ppo")])
+@pytest.mark.parametrize(
+  "field, sentence",
+  [
+    ("grpo.algorithm=ppo", "config.grpo.algorithm='ppo' is unknown"),
+    ("disco.alpah=1.0", "config.disco.alpah does not exist. Did you mean 'alpha'?"),
+    ("disco=1.0", "config.disco is a section; set one of its fields: alpha"),
+    ("rewards.math.reasoning.depth=2", "config.rewards.math.reasoning.depth: reward 'reasoning' has no such setting"),
+  ],
+)
+def test_a_variant_that_cannot_run_is_refused_before_any_does(field, sentence, tmp_path):
+  variant, = variants.expand(Settings.plain(recipes.load(RECIPE, (), Settings)[0]), vary=[field])[1:]
+  with pytest.raises(ConfigError, match=re.escape(sentence)):
+    plan(tmp_path, [variant])
+
+
+def test_a_setting_that_only_its_reward_knows_can_be_varied(tmp_path):
+  job = plan(tmp_path, [other("free", "rewards.creative_writing.pasting.free=0.3")])[-1]
+  assert "--config.rewards.creative_writing.pasting.free=0.3" in job.arguments
 
 
 def test_what_is_finished_is_not_run_again_and_what_failed_is(tmp_path, stub):

@@ -25,6 +25,7 @@ def run(*flags, config="experiments/seven_domain.py", workdir):
         ("--config.rewards.math.math_anser.weight=1", "Did you mean 'math_answer'?"),
         ("--config.rewards.maths.math_answer.weight=1", "Did you mean 'math'?"),
         ("--config.rewards.math.math_answer.weight=-0.5", "config.rewards.math.math_answer.weight=-0.5: expected"),
+        ("--config.rewards.logic.yes_no.wieght=1", "config.rewards.logic.yes_no.wieght: reward 'yes_no' has no such"),
         ("--config.disco.weights.poetry=1.0", "config.disco.weights.poetry does not exist"),
         ("--config.disco.alpha=-1", "config.disco.alpha=-1.0: expected"),
         ("--config.data.root=/no/such/folder", "config.data.root='/no/such/folder'"),
@@ -55,7 +56,9 @@ def test_a_mistake_is_one_sentence_in_a_few_seconds(flag, sentence, tmp_path):
 def test_a_dry_run_says_what_would_run_and_touches_nothing(tmp_path):
   done, _ = run("--dry_run", "--config.train.steps=7", "--config.data.root=embedded_clean", workdir=tmp_path / "run")
   assert done.returncode == 0, done.stderr
-  for part in ("embedded, auto", "7 steps of 14 prompts x 8", "math_answer 0.8", "at most 75,264 sampled", "DISCO"):
+  for part in ("embedded, auto", "7 steps of 14 prompts x 8", "math_answer 0.8", "at most 75,264 sampled", "DISCO",
+               "logic               pays format 0.2, reasoning 0.12, yes_no 0.8\n",
+               "guards answer_length 1, pasting 1, refusal 1, repetition 0.7, word_order 0.8\n"):
     assert part in done.stdout  # 7 x 14 x 8 completions of 96 tokens
   assert not (tmp_path / "run").exists()
 

@@ -326,8 +326,11 @@ def test_explain_reads_what_a_bug_left_and_a_plugins_bug_is_a_sentence(tmp_path,
 
 
 def test_explain_names_a_row_that_is_not_there(tmp_path, recipe, capsys):
-  assert command.main(["explain", "--input", write(tmp_path, row()), "--config", recipe, "--line", "9"]) == 2
-  assert "has no row with line 9" in capsys.readouterr().err
+  for line in ("9", "0"):
+    assert command.main(["explain", "--input", write(tmp_path, row()), "--config", recipe, "--line", line]) == 2
+    assert f"has no row with line {line}." in capsys.readouterr().err
+  assert command.main(["explain", "--input", write(tmp_path), "--config", recipe]) == 2
+  assert "rows.jsonl has no row." in capsys.readouterr().err
 
 
 def test_bench_prints_a_line_a_domain_and_what_hostile_completions_cost(recipe, capsys):

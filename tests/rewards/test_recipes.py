@@ -29,6 +29,20 @@ def recipe(tmp_path):
   return str(path)
 
 
+def test_what_a_recipe_makes_of_one_dict_is_set_apart(tmp_path):
+  path = tmp_path / "recipe.py"
+  path.write_text(
+      "import ml_collections\n\n"
+      "def get_config():\n"
+      "  one = dict(inner=dict(weight=0.5))\n"
+      "  return ml_collections.ConfigDict(dict(a=one, b=one, c=dict(d=one, e=one['inner'])))\n"
+  )
+  config, defaults = recipes.load(str(path), ["--config.a.inner.weight=0.1", "--config.c.e.weight=0.2"])
+  half = {"inner": {"weight": 0.5}}
+  assert config.to_dict() == {"a": {"inner": {"weight": 0.1}}, "b": half, "c": {"d": half, "e": {"weight": 0.2}}}
+  assert defaults.to_dict() == {"a": half, "b": half, "c": {"d": half, "e": half["inner"]}}
+
+
 def test_a_variant_stands_after_a_colon(recipe):
   assert recipes.load(recipe)[0].train.steps == 5
   assert recipes.load(recipe + ":large")[0].train.steps == 10
@@ -53,6 +67,13 @@ def test_an_optional_component_is_switched_on_by_its_weight_and_takes_settings(r
   )
   assert config.rewards.math.judge.to_dict() == {"model": "small", "weight": 0.5}
   assert defaults.rewards.math.judge is None
+
+
+def test_a_setting_that_only_its_reward_knows_needs_no_place_in_the_recipe(recipe):
+  flags = ["--config.rewards.math.exact.scale=0.1,0.5", "--config.rewards.math.exact.model=packaged"]
+  config, defaults = recipes.load(recipe, flags)
+  assert config.rewards.math.exact.to_dict() == {"weight": 0.8, "scale": (0.1, 0.5), "model": "packaged"}
+  assert defaults.rewards.math.exact.to_dict() == {"weight": 0.8}
 
 
 @pytest.mark.parametrize(

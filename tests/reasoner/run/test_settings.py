@@ -39,6 +39,14 @@ def test_every_shipped_recipe_and_variant_resolves(recipe):
   assert set(scorer.check(settings.rewards)) == set(settings.disco.weights) == set(settings.data.sources)
 
 
+@pytest.mark.parametrize("recipe", [pytest.param(r, id=r.rpartition("/")[2]) for r in shipped()])
+def test_a_flag_sets_one_domain_and_no_other(recipe):
+  before = read(recipe).rewards
+  after = read(recipe, "--config.rewards.math.reasoning.weight=0.75").rewards
+  assert after["math"]["reasoning"]["weight"] == 0.75
+  assert {d: r for d, r in after.items() if d != "math"} == {d: r for d, r in before.items() if d != "math"}
+
+
 def test_there_are_recipes():
   assert {r.rpartition(":")[2] for r in shipped()} >= {
       "embedded", "embedded_clean", "gemma3_270m", "gemma3_270m_cpu", "gemma3_1b",

@@ -58,8 +58,6 @@ def test_a_change_of_what_a_cold_start_sees_shares_none():
       dict(drop=["rewards.maths.*"]),
       "matches nothing that is paid; what is: rewards.math.format, rewards.math.math_answer",
     ),
-    (dict(vary=["disco.alpah=1.0"]), "config.disco.alpah does not exist"),
-    (dict(vary=["disco=1.0"]), "is a section; name one of its fields: alpha, weights"),
     (dict(vary=["disco.alpha"]), "expected FIELD=VALUE,VALUE"),
   ],
 )
