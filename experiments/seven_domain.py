@@ -176,7 +176,7 @@ def _gemma3_270m_cpu(config: ml_collections.ConfigDict) -> None:
   """The 270M base model on two CPU cores, out of Python packages; rows from --config.data.root."""
   config.model.update(name="gemma3_270m", source="pypi", mesh=dict(fsdp=1))
   dolly = dict(train=("train_exact", "train_reconstructed"), evaluation=("train_exact", "train_reconstructed"))
-  config.data.evaluation_rows = 2
+  config.data.evaluation_rows = 100
   config.data.sources = dict(
       math=dict(gsm8k=dict(train=("train",), evaluation=("test",))),
       coding=dict(mbpp=dict(train=("prompt", "train", "validation"), evaluation=("test",))),
@@ -191,19 +191,21 @@ def _gemma3_270m_cpu(config: ml_collections.ConfigDict) -> None:
           cnn_dailymail=dict(train=("train",)), xsum=dict(evaluation=("test",)), dolly=dolly
       ),
   )
+  config.disco.alpha = 0.0  # so few steps would show a twentieth of summaries
   config.scoring.num_workers = 1
   config.rollout.update(max_prompt_tokens=192, max_new_tokens=128, temperature=1.0, top_p=1.0, top_k=0)
-  config.cold_start.update(steps=32, traces=160, batch_size=4, learning_rate=5e-4, checkpoint_every=8)
-  config.grpo.update(num_generations=2, num_iterations=1)
+  config.cold_start.update(
+      steps=280, traces=2100, batch_size=6, learning_rate=3e-4, completion_tokens=80, checkpoint_every=40
+  )
+  config.grpo.update(num_generations=4, num_iterations=1)
   config.train.update(
-      steps=3,
-      prompts_per_step=7,
-      micro_batches=7,
-      learning_rate=2e-5,
-      warmup_fraction=0.0,
+      steps=60,
+      prompts_per_step=3,
+      micro_batches=3,
+      learning_rate=3e-5,
       gradient_clip=1.0,
-      checkpoint_every=1,
-      samples_every=1,
+      checkpoint_every=5,
+      samples_every=5,
       evaluate_every=0,
   )
 

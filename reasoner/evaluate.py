@@ -32,6 +32,7 @@ from reasoner.run.workdir import Workdir
 from rewards.schema import Example
 from rewards.service import Service
 
+LEAST_ROWS = 32  # at once: a step of decoding costs what reading the weights costs
 SAMPLE_ROWS = 16  # a domain, of the small sample that is evaluated during training
 
 
@@ -149,6 +150,6 @@ class Evaluator:
 
   def _evaluate(self, sets: Mapping[str, Sequence[Example]]) -> list[dict[str, Any]]:
     greedy = grpo.Sampling(max_new_tokens=self.settings.rollout.max_new_tokens)
-    size = self.settings.completions_per_step
+    size = max(self.settings.completions_per_step, LEAST_ROWS)
     with self.clock.phase("evaluation"):
       return evaluate(self.policy, self.service, sets, self.render, greedy, batch_size=size)

@@ -44,14 +44,15 @@ def build_traces(
 ) -> list[Trace]:
   """Returns one trace for each example, in order; a pure function of its arguments.
 
-  Text that is too long loses sentences at its end, first of the reasoning, then of a free-text
-  answer; an example whose answer must not be cut and does not fit, or that has no reference to imitate,
-  gives no trace.
+  Text that is too long loses sentences at its end: first the reasoning, unless it is the row's own
+  way to an answer that can be checked, then a free-text answer. An example that still does not fit, or that
+  has no reference to imitate, gives no trace: half of a chain of reasoning does not lead to its answer.
 
   Args:
     examples: what to write traces for, in the shares in which domains shall be trained.
     max_prompt_tokens: as in GRPO: prompts are shortened in the same way.
-    max_completion_tokens: room for the completion and its end token.
+    max_completion_tokens: the longest completion, its end token included. Below what sampling has room
+      for, completions learn to end early, which keeps greedy decoding from looping until it is cut off.
     writers: who writes each trace; None writes all of them in the right format.
     plan: what rows without a rationale reason.
   """
@@ -67,7 +68,10 @@ def build_traces(
         writers[number] if writers else output_format.render,
         tokenizer,
         max_completion_tokens,
-        may_cut_answer=isinstance(example.reference, Text),
+        may_cut=(
+            isinstance(example.reference, Text) or not example.extra.get("rationale"),
+            isinstance(example.reference, Text),
+        ),
     )
     read = fitter.fit(example)
     if completion is not None and read is not None:
@@ -111,18 +115,16 @@ def _fitting(
     write: Writer,
     tokenizer: prompts.Tokenizer,
     max_tokens: int,
-    may_cut_answer: bool,
+    may_cut: tuple[bool, bool],
 ) -> str | None:
-  """Returns the completion, cut to max_tokens with its end token; None where it cannot fit."""
+  """Returns the completion, its reasoning and its answer cut where they may be; None where it cannot fit."""
   parts = [[reasoning], [answer]]
-  for part in parts[: 1 + may_cut_answer]:
-    while True:
-      completion = write(*("".join(sentences).strip() for sentences in parts))
-      if len(tokenizer.encode(completion)) < max_tokens:
-        return completion
-      if len(part) == 1:
-        part[:] = re.findall(r".+?(?:[.!?]+[\"')]*(?=\s)\s*|\n+|$)", part[0], re.DOTALL)
-        if len(part) == 1:
-          break
-      part.pop()
-  return None
+  fits = lambda completion: len(tokenizer.encode(completion)) < max_tokens  # noqa: E731 - and the end token
+  for part, cut in zip(parts, may_cut):
+    completion = write(*("".join(sentences).strip() for sentences in parts))
+    if cut and not fits(completion):
+      part[:] = re.findall(r".+?(?:[.!?]+[\"')]*(?=\s)\s*|\n+|$)", part[0], re.DOTALL)
+      while len(part) > 1 and not fits(completion):
+        part.pop()
+        completion = write(*("".join(sentences).strip() for sentences in parts))
+  return completion if fits(completion) else None

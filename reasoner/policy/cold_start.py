@@ -35,6 +35,7 @@ class ColdStart(Section, place="config.cold_start"):
   learning_rate: NotNegative  # AdamW: linear warm-up, then a cosine to 0
   warmup_fraction: Share  # of the steps
   checkpoint_every: Count  # steps
+  completion_tokens: WholeNumber = 0  # of the longest trace; 0: config.rollout.max_new_tokens
   rationales: tuple[str, ...] = ()  # files of {id or uid or prompt, rationale}, joined to training rows
 
 
@@ -60,11 +61,11 @@ def batches(
     divisor: the number of rows is a multiple of it (a mesh's fsdp size).
 
   Yields:
-    Arrays of [rows, 1.25 x max_tokens]:
+    Arrays of [rows, 1.25 x max_tokens] and, of those, what is to be predicted:
     tokens: int32, each trace as BOS + prompt + completion + EOS; then padding.
     positions: int32, counted from each trace's own start.
     segments: int32, the number of a trace in its row from 1, and 0 for padding.
-    is_target: bool, True on completions, EOS included.
+    targets: int32, [rows, the most that a row has], the places of completions, EOS included; then -1.
 
   Raises:
     ConfigError: a trace is longer than max_tokens.
@@ -131,8 +132,8 @@ def _pack(
       "tokens": np.full(shape, tokenizer.pad_id(), np.int32),
       "positions": np.zeros(shape, np.int32),
       "segments": np.zeros(shape, np.int32),
-      "is_target": np.zeros(shape, bool),
   }
+  targets: list[list[int]] = [[] for _ in rows]
   for row, members in enumerate(rows):
     start = 0
     for number, (ids, prompt_length) in enumerate(members, start=1):
@@ -140,8 +141,11 @@ def _pack(
       packed["tokens"][row, start:end] = ids
       packed["positions"][row, start:end] = np.arange(len(ids))
       packed["segments"][row, start:end] = number
-      packed["is_target"][row, start + prompt_length : end] = True
+      targets[row].extend(range(start + prompt_length, end))
       start = end
+  packed["targets"] = np.full((len(rows), max(map(len, targets), default=0)), -1, np.int32)
+  for row, places in enumerate(targets):
+    packed["targets"][row, : len(places)] = places
   return packed, indices
 
 
@@ -209,19 +213,18 @@ def _step(kind, graph, trained, frozen, optimizer_graph, optimizer_state, batch)
   return nnx.state(model, kind), nnx.state(optimizer), loss, optax.global_norm(gradient)
 
 
-def _loss(graph, trained, frozen, tokens, positions, segments, is_target):
-  """Mean cross-entropy over the targets of packed rows; see `batches`."""
+def _loss(graph, trained, frozen, tokens, positions, segments, targets):
+  """Mean cross-entropy over the targets of packed rows; see `batches`. No other place has logits."""
+  from flax import nnx
   import jax.numpy as jnp
 
   from reasoner.policy import forward
   from reasoner.policy import log_probabilities
 
-  length = tokens.shape[1]
-  same_trace = segments[:, :, None] == segments[:, None, :]
-  mask = same_trace & jnp.tril(jnp.ones((length, length), bool))
-  model = forward.merge(graph, trained, frozen)
-  hidden, _ = model(tokens, positions, None, mask)
-  table = forward.table_of(model)
-  logps, _ = log_probabilities.log_probabilities(hidden[:, :-1], table, tokens[:, 1:], 1.0)
-  weights = is_target[:, 1:]
-  return -jnp.sum(logps * weights) / jnp.sum(weights)
+  model = nnx.merge(graph, trained, frozen)
+  hidden = forward.of_packed(model, tokens, positions, segments)
+  places = jnp.maximum(targets, 1)  # a target has its prompt before it
+  predicting = jnp.take_along_axis(hidden, places[..., None] - 1, axis=1)
+  predicted = jnp.take_along_axis(tokens, places, axis=1)
+  logps, _ = log_probabilities.log_probabilities(predicting, forward.table_of(model), predicted, 1.0)
+  return -jnp.sum(logps * (targets > 0)) / jnp.sum(targets > 0)

@@ -1,7 +1,7 @@
 """One token of every row through Gemma 3: what sampling spends its time in.
 
   layers = lay_out(layers.of_model(model))                        # once a rollout
-  x, own = block(layer, x, positions, cache, place, seen)         # for each layer of each token
+  hidden, own = one_token(layers, table, final_norm, token, positions, caches, place, seen)
 
 A step multiplies every weight by a handful of rows, so it should cost what reading the weights costs. For
 `rows @ weight` a CPU's product copies the whole weight into panels first, which takes longer than the
@@ -16,6 +16,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from reasoner.policy import forward
 from reasoner.policy import layers as layers_lib
 
 
@@ -44,6 +45,11 @@ def weights_first(weight: jax.Array, rows: jax.Array, dtype) -> jax.Array:
   """
   product = jax.lax.dot_general(weight, rows, (((1,), (1,)), ((), ())), preferred_element_type=dtype)
   return jax.lax.optimization_barrier(product).T
+
+
+def logits(table: jax.Array, hidden: jax.Array) -> jax.Array:
+  """[n, width] -> [n, vocabulary], float32."""
+  return weights_first(table, hidden, jnp.float32)
 
 
 def lay_out(layers: Sequence[layers_lib.Layer]) -> list[layers_lib.Layer]:
@@ -93,6 +99,15 @@ def block(layer: layers_lib.Layer, x, positions, cache, place, seen):
     return (gathered + jnp.einsum("nkhs,nksg->nkgh", own_values, weights[:, :, -1:]))[:, None]
 
   return layers_lib.block(layer, x, positions, attend), tuple(own)
+
+
+def one_token(layers, table, final_norm, token, positions, caches, place, seen):
+  """Feeds one token [n] of each row; returns the hidden states [n, width] that predict the next, and `block`'s own."""
+  x, owns = forward.embed(table, token[:, None]), []
+  for layer, cache in zip(layers, caches, strict=True):
+    x, own = block(layer, x, positions, cache, place, seen)
+    owns.append(own)
+  return layers_lib.rms_norm(x[:, 0], final_norm), owns
 
 
 def written(cache, own, place, ended):

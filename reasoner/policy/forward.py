@@ -2,38 +2,20 @@
 
   last, caches = of_prompts(model, prompt_ids, pad_id)                    # prefill
   hidden = of_completions(model, prompt_ids, completion_ids, pad_id)      # the states that predict them
+  hidden = of_packed(model, tokens, positions, segments)                  # several texts in a row
 
 A prompt and its g completions are one row, [prompt | completion 1 | ... | completion g]: norms and products
 see one long text; a completion attends to the prompt's keys and to its own, to nobody else's. The result
 is that of g rows with a copy of the prompt each. Logits are not made here: of a whole sequence they are
 by far the largest array of a step (Gemma's vocabulary has 262,144 entries).
-
-For supervised training, where rows are packed differently, `merge` gives Tunix's model without its logits.
 """
 
 import functools
 
-from flax import nnx
 import jax
 import jax.numpy as jnp
 
 from reasoner.policy import layers as layers_lib
-
-
-@functools.cache
-def _headless(embedder: type) -> type:
-  return type(embedder.__name__, (embedder,), {"decode": lambda self, hidden: hidden})
-
-
-def merge(graph: nnx.GraphDef, *states: nnx.State):
-  """Returns Tunix's model of these arrays, which gives hidden states in place of logits when called.
-
-  Its `Gemma3.__call__` makes logits in `embedder.decode` alone; here that method hands its input through.
-  The call stays the model's own, because qwix adds the LoRA products there and nowhere else.
-  """
-  model = nnx.merge(graph, *states)
-  model.embedder.__class__ = _headless(type(model.embedder))
-  return model
 
 
 def table_of(model) -> jax.Array:
@@ -44,12 +26,6 @@ def table_of(model) -> jax.Array:
 def positions_of(is_token: jax.Array) -> jax.Array:
   """Returns each token's place among the tokens of its row, [n, t] int32; padding has 0 or a neighbour's."""
   return jnp.maximum(jnp.cumsum(is_token, axis=-1) - 1, 0)
-
-
-def causal_mask(is_token: jax.Array) -> jax.Array:
-  """Returns [n, t, t] bool: each position sees the tokens up to itself and no padding."""
-  length = is_token.shape[1]
-  return is_token[:, None, :] & jnp.tril(jnp.ones((length, length), bool))
 
 
 def embed(table: jax.Array, tokens: jax.Array) -> jax.Array:
@@ -70,7 +46,7 @@ def of_prompts(model, prompt_ids: jax.Array, pad_id: int):
 
     def attend(queries, keys, values, layer=layer):
       caches.append((keys, values))
-      return _among_themselves(layer, queries, keys, values, is_token)
+      return _among_themselves(layer, queries, keys, values, is_token[:, None, :])
 
     x = layers_lib.block(layer, x, positions, attend)
   return layers_lib.rms_norm(x[:, -1], model.final_norm.scale.get_value()), caches
@@ -97,7 +73,7 @@ def of_completions(model, prompt_ids: jax.Array, completion_ids: jax.Array, pad_
           array[:, :length], array[:, length:].reshape(count, group, room, *array.shape[2:])
       )
       (prompt_queries, queries), (prompt_keys, keys), (prompt_values, values) = map(split, (queries, keys, values))
-      of_prompt = _among_themselves(layer, prompt_queries, prompt_keys, prompt_values, is_token)
+      of_prompt = _among_themselves(layer, prompt_queries, prompt_keys, prompt_values, is_token[:, None, :])
       far = jnp.einsum("pgtkmh,plkh->pgkmtl", queries, prompt_keys)
       near = jnp.einsum("pgtkmh,pgskh->pgkmts", queries, keys)
       distance = (length + jnp.arange(room))[:, None] - jnp.arange(length + room)
@@ -116,10 +92,28 @@ def of_completions(model, prompt_ids: jax.Array, completion_ids: jax.Array, pad_
   return layers_lib.rms_norm(predicting, model.final_norm.scale.get_value())
 
 
-def _among_themselves(layer, queries, keys, values, is_token):
-  """What the queries of a row gather from the row: causal, within the layer's window, and never from padding."""
-  length = is_token.shape[1]
+def of_packed(model, tokens: jax.Array, positions: jax.Array, segments: jax.Array) -> jax.Array:
+  """Returns the hidden states [n, t, width] of rows of several texts, none of which sees another.
+
+  Args:
+    tokens: [n, t] int32. positions: [n, t] int32, of each token in its own text. segments: [n, t] int32,
+      the same number for the tokens of one text, which stand together.
+  """
+  same_text = segments[:, :, None] == segments[:, None, :]
+  x = embed(table_of(model), tokens)
+  for layer in layers_lib.of_model(model):
+    attend = functools.partial(_among_themselves, layer, visible=same_text)
+    x = layers_lib.block(layer, x, positions, attend)
+  return layers_lib.rms_norm(x, model.final_norm.scale.get_value())
+
+
+def _among_themselves(layer, queries, keys, values, visible):
+  """What the queries of a row gather from the row: causal, within the layer's window, where `visible`.
+
+  visible: [n, t or 1, t] bool, of each query and key.
+  """
+  length = keys.shape[1]
   distance = jnp.arange(length)[:, None] - jnp.arange(length)
-  seen = (distance >= 0) & (distance < (layer.window or length)) & is_token[:, None, None, None, :]
+  seen = (distance >= 0) & (distance < (layer.window or length)) & visible[:, None, None]
   weights = layers_lib.softmax(jnp.einsum("ptkmh,pskh->pkmts", queries, keys), seen)
   return jnp.einsum("pkmts,pskh->ptkmh", weights, values)

@@ -127,7 +127,7 @@ def generate(
   def write(carry, hidden):
     """Draws the token at `step` of every row at work that has not ended."""
     step, work = carry["step"], carry["work"]
-    logits = decoding.weights_first(table, hidden, jnp.float32)
+    logits = decoding.logits(table, hidden)
     logits = jnp.where(jnp.arange(len(table)) == pad_id, -jnp.inf, logits)
     logits = jax.lax.optimization_barrier(logits)  # else each pass over them transposes the product anew
     token, log_probability = draw(logits, jax.vmap(jax.random.fold_in, (0, None))(work["key"], step), sampling)
@@ -146,11 +146,10 @@ def generate(
     work, place = carry["work"], length + carry["step"] - 1
     seen = work["is_prompt"] | ((column >= length) & (column < place))
     positions = (work["is_prompt"].sum(axis=-1) + place - length)[:, None]
-    x, owns = forward.embed(table, work["newest"][:, None]), []
-    for layer, cache in zip(layers, work["caches"], strict=True):
-      x, own = decoding.block(layer, x, positions, cache, place, seen)
-      owns.append(own)
-    carry = write(carry, layers_lib.rms_norm(x[:, 0], final_norm))
+    hidden, owns = decoding.one_token(
+        layers, table, final_norm, work["newest"], positions, work["caches"], place, seen
+    )
+    carry = write(carry, hidden)
     caches = [
         decoding.written(cache, own, place, carry["work"]["ended"])
         for cache, own in zip(work["caches"], owns, strict=True)

@@ -18,7 +18,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from reasoner.policy import decoding
 from reasoner.policy import forward
+from reasoner.policy import layers
 from reasoner.policy import rollout
 
 # Prompts are padded to a multiple of this, so that a conversation compiles a few lengths and not each.
@@ -59,7 +61,7 @@ class Writer:
     ids: list[int] = []
     # Never around a yield: a mesh is entered for a thread, and who reads on may be another one.
     with self._mesh:
-      logits, cache = _read(self._graph, self._states, prompt_ids, room=room, pad_id=pad)
+      weights, logits, caches = _read(self._graph, self._states, prompt_ids, room=room, pad_id=pad)
     while True:
       with self._mesh:
         token = int(_draw(logits, key, len(ids), sampling=sampling, pad_id=pad))
@@ -71,39 +73,36 @@ class Writer:
       if done:
         return
       with self._mesh:
-        logits, cache = _feed(
-            self._graph, self._states, np.int32(token), prompt_ids, np.int32(len(ids) - 1), cache, pad_id=pad
-        )
+        logits, caches = _feed(weights, np.int32(token), prompt_ids, np.int32(len(ids) - 1), caches, pad_id=pad)
 
 
 @functools.partial(jax.jit, static_argnames=("room", "pad_id"))
 def _read(graph, states, prompt_ids, *, room: int, pad_id: int):
-  """Returns the logits [1, vocabulary] after a prompt [1, l], and its cache with room for more."""
-  model = forward.merge(graph, *states)
-  config, is_token = model.config, prompt_ids != pad_id
-  shape = (1, prompt_ids.shape[1] + room, config.num_kv_heads, config.head_dim)
-  empty = jnp.zeros(shape, forward.table_of(model).dtype)
-  layer = {"k": empty, "v": empty, "end_index": jnp.zeros(1, jnp.int32)}
-  cache = {f"layer_{i}": dict(layer) for i in range(config.num_layers)}
-  mask = jnp.pad(forward.causal_mask(is_token), ((0, 0), (0, 0), (0, room)))
-  hidden, cache = model(prompt_ids, forward.positions_of(is_token), cache, mask)
-  return _logits(model, hidden[:, -1]), cache
+  """Returns the weights as `_feed` takes them; the logits [1, vocabulary] after a prompt [1, l]; its caches, with room."""
+  model = nnx.merge(graph, *states)
+  weights = dict(
+      layers=decoding.lay_out(layers.of_model(model)),
+      table=forward.table_of(model),
+      final_norm=model.final_norm.scale.get_value(),
+  )
+  hidden, caches = forward.of_prompts(model, prompt_ids, pad_id)
+  caches = [decoding.lay_out_cache(*(rollout.expand(array, 1, 1, room) for array in cache)) for cache in caches]
+  return weights, decoding.logits(weights["table"], hidden), caches
 
 
-@functools.partial(jax.jit, static_argnames=("pad_id",), donate_argnames=("cache",))
-def _feed(graph, states, token, prompt_ids, place, cache, *, pad_id: int):
-  """Returns the logits after one more token, number `place` of the completion, and the cache with it."""
-  model = forward.merge(graph, *states)
-  is_token, length = prompt_ids != pad_id, prompt_ids.shape[1]
-  size = cache["layer_0"]["k"].shape[1]
-  column = jnp.arange(size)
-  seen = jnp.pad(is_token, ((0, 0), (0, size - length))) | ((column >= length) & (column <= length + place))
-  hidden, cache = model(token[None, None], (is_token.sum() + place)[None, None], cache, seen[:, None, :])
-  return _logits(model, hidden[:, 0]), cache
-
-
-def _logits(model, hidden):
-  return jnp.einsum("nd,vd->nv", hidden, forward.table_of(model), preferred_element_type=jnp.float32)
+@functools.partial(jax.jit, static_argnames=("pad_id",), donate_argnames=("caches",))
+def _feed(weights, token, prompt_ids, number, caches, *, pad_id: int):
+  """Returns the logits after one more token, `number` of the completion from 0, and the caches with it."""
+  is_prompt, length = prompt_ids != pad_id, prompt_ids.shape[1]
+  place, column = length + number, jnp.arange(caches[0][0].shape[2])
+  seen = jnp.pad(is_prompt, ((0, 0), (0, len(column) - length))) | ((column >= length) & (column < place))
+  positions = (is_prompt.sum(axis=-1) + number)[:, None]
+  hidden, owns = decoding.one_token(
+      token=token[None], positions=positions, caches=caches, place=place, seen=seen, **weights
+  )
+  goes_on = jnp.zeros(1, bool)
+  caches = [decoding.written(cache, own, place, goes_on) for cache, own in zip(caches, owns, strict=True)]
+  return decoding.logits(weights["table"], hidden), caches
 
 
 @functools.partial(jax.jit, static_argnames=("sampling", "pad_id"))

@@ -78,24 +78,22 @@ def supervise(
     start = saved.resume()
     if start == config.steps:
       return
+    most = config.completion_tokens or rollout.max_new_tokens
     traces = traces_lib.build_traces(
         examples,
         tokenizer,
         max_prompt_tokens=rollout.max_prompt_tokens,
-        max_completion_tokens=rollout.max_new_tokens,
+        max_completion_tokens=most,
         writers=flaws and flaws.writers(examples, settings.seed),
         plan=plan,
     )
     if len(traces) < len(examples):
       left_out = len(examples) - len(traces)
-      print(f"{left_out} of {len(examples)} traces do not fit config.rollout and are left out.")
+      print(f"{left_out} of {len(examples)} traces do not fit {most} tokens and are left out.")
     if not traces:
-      raise ConfigError(
-          f"config.rollout.max_new_tokens={rollout.max_new_tokens}: no trace of the cold start fits."
-      )
+      raise ConfigError(f"config.cold_start: no trace fits {most} tokens.")
     shape = dict(
-        batch_size=config.batch_size, max_tokens=rollout.max_prompt_tokens + rollout.max_new_tokens,
-        seed=settings.seed, divisor=mesh.shape["fsdp"],
+        batch_size=config.batch_size, max_tokens=rollout.max_prompt_tokens + most, seed=settings.seed, divisor=mesh.shape["fsdp"],
     )  # fmt: skip
 
     def check(step: int, name: str, loss, gradient_norm) -> float:

@@ -63,13 +63,18 @@ def texts():
   return prompts, draw.integers(6, 64, (3 * GROUP, ROOM)) * (np.arange(ROOM) < lengths)
 
 
+def tunix_call(actor, tokens):
+  """[n, t, vocabulary] of Tunix's own pass over whole rows, padded with 0."""
+  is_token = tokens != 0
+  mask = is_token[:, None, :] & np.tri(tokens.shape[1], dtype=bool)
+  return actor(tokens, forward.positions_of(is_token), None, mask)[0]
+
+
 @nnx.jit
 def tunix_logits(actor, prompts, completions):
   """[n, t, vocabulary] of Tunix's whole rows, each with its own copy of the prompt."""
   tokens = jnp.concatenate([jnp.repeat(prompts, len(completions) // len(prompts), axis=0), completions], axis=1)
-  is_token = tokens != 0
-  logits, _ = actor(tokens, forward.positions_of(is_token), None, forward.causal_mask(is_token))
-  return logits[:, prompts.shape[1] - 1 : -1]
+  return tunix_call(actor, tokens)[:, prompts.shape[1] - 1 : -1]
 
 
 @nnx.jit
@@ -85,14 +90,13 @@ def read(actor, prompts):
 
 
 @jax.jit
-def one_token(layers, table, tokens, caches, is_prompt, step):
+def one_token(layers, table, final_norm, tokens, caches, is_prompt, step):
   place, column = LENGTH + step, jnp.arange(LENGTH + ROOM)
   seen = is_prompt | ((column >= LENGTH) & (column < place))
-  x, positions, caches = forward.embed(table, tokens[:, None]), is_prompt.sum(axis=1)[:, None] + step, list(caches)
-  for i, layer in enumerate(layers):
-    x, own = decoding.block(layer, x, positions, caches[i], place, seen)
-    caches[i] = decoding.written(caches[i], own, place, jnp.zeros(len(tokens), bool))
-  return x[:, 0], caches
+  positions = is_prompt.sum(axis=1)[:, None] + step
+  hidden, owns = decoding.one_token(layers, table, final_norm, tokens, positions, caches, place, seen)
+  ended = jnp.zeros(len(tokens), bool)
+  return hidden, [decoding.written(*pair, place, ended) for pair in zip(caches, owns)]
 
 
 def decoded_logits(actor, prompts, completions):
@@ -104,12 +108,28 @@ def decoded_logits(actor, prompts, completions):
   is_prompt = np.pad(np.repeat(prompts != 0, group, axis=0), ((0, 0), (0, ROOM)))
   hidden = [jnp.repeat(last, group, axis=0)]
   for step in range(ROOM - 1):
-    x, caches = one_token(layers, table, completions[:, step], caches, is_prompt, step)
-    hidden.append(layers_lib.rms_norm(x, actor.final_norm.scale.get_value()))
+    norm = actor.final_norm.scale.get_value()
+    x, caches = one_token(layers, table, norm, completions[:, step], caches, is_prompt, step)
+    hidden.append(x)
   return jnp.stack(hidden, axis=1) @ table.T
 
 
-@pytest.mark.parametrize("logits_of", [shared_logits, decoded_logits])
+def packed_logits(actor, prompts, completions):
+  """The same, all texts one after the other in a single row."""
+  texts = [
+      [*prompt[prompt != 0], *completion]
+      for prompt, own in zip(prompts, completions.reshape(len(prompts), -1, ROOM)) for completion in own
+  ]
+  row = lambda parts: np.concatenate(parts)[None]  # noqa: E731
+  hidden = nnx.jit(forward.of_packed)(
+      actor, row(texts), row([np.arange(len(text)) for text in texts]),
+      row([np.full(len(text), number) for number, text in enumerate(texts)]),
+  )
+  ends = np.cumsum([len(text) for text in texts])
+  return jnp.stack([hidden[0, end - ROOM - 1 : end - 1] for end in ends]) @ forward.table_of(actor).T
+
+
+@pytest.mark.parametrize("logits_of", [shared_logits, decoded_logits, packed_logits])
 def test_logits_are_those_of_tunix_s_forward_pass(actor, logits_of):
   prompts, completions = texts()
   expected = np.asarray(tunix_logits(actor, prompts, completions))
@@ -164,7 +184,7 @@ def test_a_window_ends_where_tunix_s_does(place):
   prompts, completions = np.full((1, LENGTH), 9), np.full((1, ROOM), 11)
   changed = prompts.copy()
   changed[0, place] = 30
-  for logits_of in (tunix_logits, shared_logits, decoded_logits):
+  for logits_of in (tunix_logits, shared_logits, decoded_logits, packed_logits):
     before, after = (np.asarray(logits_of(actor, p, completions)) for p in (prompts, changed))
     moved = np.abs(before - after).max(axis=-1)[0] > 0
     assert moved.tolist() == [LENGTH - 1 + t - place < 6 for t in range(ROOM)]

@@ -14,7 +14,6 @@ from tunix.rl.grpo import drgrpo_learner
 from tunix.rl.grpo import grpo_learner
 
 from reasoner.policy import algorithms
-from reasoner.policy import forward
 from reasoner.policy import log_probabilities
 from reasoner.policy import losses
 
@@ -68,7 +67,7 @@ def case(shared_policy):
 
 @jax.jit
 def ours(graph, lora, base, prompts, completions):
-  model = forward.merge(graph, lora, base)
+  model = nnx.merge(graph, lora, base)
   return log_probabilities.of_completions(model, prompts, completions, temperature=T, pad_id=0)
 
 

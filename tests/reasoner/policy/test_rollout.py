@@ -8,11 +8,11 @@ import optax
 import pytest
 
 from reasoner.policy import algorithms
-from reasoner.policy import forward
 from reasoner.policy import grpo
 from reasoner.policy import losses
 from reasoner.policy import rollout as rollout_lib
 from reasoner.policy import update as update_lib
+from tests.reasoner.policy.test_layers import tunix_call
 
 PROMPTS = [list(range(6, 12)), list(range(20, 30)), [7]]
 
@@ -20,9 +20,7 @@ PROMPTS = [list(range(6, 12)), list(range(20, 30)), [7]]
 def full_logits(policy, rollout):
   """Returns [n, t, vocabulary]: Tunix's own forward pass over prompt and completion, no cache."""
   tokens = np.concatenate([rollout.prompt_ids, rollout.completion_ids], axis=1)
-  is_token = jnp.asarray(tokens != 0)
-  logits, _ = policy.actor(tokens, forward.positions_of(is_token), None, forward.causal_mask(is_token))
-  return np.array(logits)[:, rollout.prompt_ids.shape[1] - 1 : -1]
+  return np.array(tunix_call(policy.actor, jnp.asarray(tokens)))[:, rollout.prompt_ids.shape[1] - 1 : -1]
 
 
 def test_greedy_tokens_are_the_arg_max_of_a_full_forward_pass(policy):
