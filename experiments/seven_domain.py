@@ -195,13 +195,13 @@ def _gemma3_270m_cpu(config: ml_collections.ConfigDict) -> None:
   config.scoring.num_workers = 1
   config.rollout.update(max_prompt_tokens=192, max_new_tokens=128, temperature=1.0, top_p=1.0, top_k=0)
   config.cold_start.update(
-      steps=280, traces=2100, batch_size=6, learning_rate=3e-4, completion_tokens=80, checkpoint_every=40
+      steps=250, traces=1300, batch_size=4, learning_rate=3e-4, completion_tokens=80, checkpoint_every=25
   )
   config.grpo.update(num_generations=4, num_iterations=1)
   config.train.update(
       steps=60,
-      prompts_per_step=3,
-      micro_batches=3,
+      prompts_per_step=2,
+      micro_batches=2,
       learning_rate=3e-5,
       gradient_clip=1.0,
       checkpoint_every=5,

@@ -61,20 +61,29 @@ def batches(
     divisor: the number of rows is a multiple of it (a mesh's fsdp size).
 
   Yields:
-    Arrays of [rows, 1.25 x max_tokens] and, of those, what is to be predicted:
+    Arrays of [rows, 1.25 x max_tokens]:
     tokens: int32, each trace as BOS + prompt + completion + EOS; then padding.
     positions: int32, counted from each trace's own start.
     segments: int32, the number of a trace in its row from 1, and 0 for padding.
-    targets: int32, [rows, the most that a row has], the places of completions, EOS included; then -1.
+    And targets: int32 [divisor, most], the places of completions, EOS included, in the rows that are one
+    device's, laid end to end; then -1. most: what the fullest batch of the run has.
 
   Raises:
     ConfigError: a trace is longer than max_tokens.
   """
   packed, _ = _pack(traces, tokenizer, max_tokens, max_tokens + max_tokens // 4)
-  count = len(packed["tokens"])
-  for step in range(start_step, steps):
-    chosen = _chosen(step, count, len(traces), batch_size, seed, divisor)
-    yield {name: array[chosen] for name, array in packed.items()}
+  is_target = packed.pop("is_target")
+  chosen = [
+      _chosen(step, len(is_target), len(traces), batch_size, seed, divisor).reshape(divisor, -1)
+      for step in range(steps)
+  ]
+  most = max(is_target[rows].sum(axis=(1, 2)).max() for rows in chosen)
+  for rows in chosen[start_step:]:
+    targets = np.full((divisor, most), -1, np.int32)
+    for own, part in zip(targets, is_target[rows].reshape(divisor, -1)):
+      places = np.flatnonzero(part)
+      own[: len(places)] = places
+    yield {name: array[rows.ravel()] for name, array in packed.items()} | {"targets": targets}
 
 
 def uids(
@@ -87,11 +96,11 @@ def uids(
   return [traces[i].uid for row in chosen for i in members[row]]
 
 
-def _chosen(step: int, count: int, traces: int, batch_size: int, seed: int, divisor: int) -> list[int]:
+def _chosen(step: int, count: int, traces: int, batch_size: int, seed: int, divisor: int) -> np.ndarray:
   """Returns which of `count` packed rows a step takes."""
   rows = max(1, round(batch_size * count / traces / divisor)) * divisor
   places = (divmod(place, count) for place in range(step * rows, (step + 1) * rows))
-  return [_order(seed, epoch, count)[position] for epoch, position in places]
+  return np.array([_order(seed, epoch, count)[position] for epoch, position in places])
 
 
 @functools.lru_cache(maxsize=2)
@@ -132,8 +141,8 @@ def _pack(
       "tokens": np.full(shape, tokenizer.pad_id(), np.int32),
       "positions": np.zeros(shape, np.int32),
       "segments": np.zeros(shape, np.int32),
+      "is_target": np.zeros(shape, bool),
   }
-  targets: list[list[int]] = [[] for _ in rows]
   for row, members in enumerate(rows):
     start = 0
     for number, (ids, prompt_length) in enumerate(members, start=1):
@@ -141,11 +150,8 @@ def _pack(
       packed["tokens"][row, start:end] = ids
       packed["positions"][row, start:end] = np.arange(len(ids))
       packed["segments"][row, start:end] = number
-      targets[row].extend(range(start + prompt_length, end))
+      packed["is_target"][row, start + prompt_length : end] = True
       start = end
-  packed["targets"] = np.full((len(rows), max(map(len, targets), default=0)), -1, np.int32)
-  for row, places in enumerate(targets):
-    packed["targets"][row, : len(places)] = places
   return packed, indices
 
 
@@ -223,8 +229,9 @@ def _loss(graph, trained, frozen, tokens, positions, segments, targets):
 
   model = nnx.merge(graph, trained, frozen)
   hidden = forward.of_packed(model, tokens, positions, segments)
+  end_to_end = lambda array: array.reshape(len(targets), -1, *array.shape[2:])  # noqa: E731
   places = jnp.maximum(targets, 1)  # a target has its prompt before it
-  predicting = jnp.take_along_axis(hidden, places[..., None] - 1, axis=1)
-  predicted = jnp.take_along_axis(tokens, places, axis=1)
+  predicting = jnp.take_along_axis(end_to_end(hidden), places[..., None] - 1, axis=1)
+  predicted = jnp.take_along_axis(end_to_end(tokens), places, axis=1)
   logps, _ = log_probabilities.log_probabilities(predicting, forward.table_of(model), predicted, 1.0)
   return -jnp.sum(logps * (targets > 0)) / jnp.sum(targets > 0)

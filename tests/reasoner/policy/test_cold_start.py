@@ -19,8 +19,8 @@ def test_packed_rows_hold_every_trace_once_with_its_own_positions():
   traces = build([math(n) for n in range(20, 44)])
   seen = []
   for batch in batches(traces, steps=4):
-    for tokens, positions, segments, targets in zip(*batch.values(), strict=True):
-      is_target = np.isin(np.arange(len(tokens)), targets[targets >= 0])
+    is_targets = np.isin(np.arange(batch["tokens"].size), batch.pop("targets")).reshape(batch["tokens"].shape)
+    for tokens, positions, segments, is_target in zip(*batch.values(), is_targets, strict=True):
       for number in range(1, segments.max() + 1):
         mine = segments == number
         assert (positions[mine] == np.arange(mine.sum())).all()
