@@ -152,6 +152,6 @@ def read(directory: pathlib.Path, model: "Gemma3", settings: Lora) -> None:
         tensors[f"base_model.model.model.layers.{layer}.{name}.lora_{factor.upper()}.weight"].T
         for name in paths[module]
     ]
-    value = (own[0] if factor == "a" else np.stack(own, axis=1)).reshape(leaf.shape)
+    value = (own[0] if factor == "a" else np.stack(own, axis=1)).reshape(leaf.shape).astype(leaf.dtype)
     new.append((path, leaf.replace(jax.device_put(value, leaf.get_value().sharding))))
   nnx.update(model, nnx.from_flat_state(new))

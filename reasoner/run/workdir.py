@@ -217,9 +217,14 @@ class Workdir:
         origin=files.read_json(self.environment).get("model", source.name),
         model=model,
         mesh=mesh,
-        tokenizer=source.family.tokenizer(self.tokenizer.read_bytes()),
+        tokenizer=self._tokenizer(source),
         settings=settings,
     )
+
+  def _tokenizer(self, source: models.ModelSource) -> Tokenizer:
+    if self.tokenizer.exists():
+      return source.family.tokenizer(self.tokenizer.read_bytes())
+    return source.load_tokenizer(())  # evidence leaves out what the base model has
 
   def _check_model(self, sha256: str) -> None:
     then = files.read_json(self.environment).get("model_sha256", sha256)

@@ -19,6 +19,7 @@ from reasoner.models import lora
 from reasoner.models import mesh as mesh_lib
 from reasoner.models import peft_format
 from reasoner.models import publish
+from reasoner.run import files
 from reasoner.run.settings import Settings
 from reasoner.run.workdir import Workdir
 from rewards import recipes
@@ -26,6 +27,8 @@ from rewards.errors import ConfigError
 from tests.reasoner.models.shrunken import logits_of
 from tests.reasoner.models.test_peft_format import trained
 from tests.reasoner.models.test_peft_format import vocabulary
+from tests.reasoner.reporting.test_report import record as reported
+from tests.reasoner.reporting.test_report import SUMMARY as REPORTED
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROW = dict.fromkeys((f"{f}_{w}" for f in ("format", "accuracy", "accuracy_given_format") for w in ("before", "after")), 0.5)
@@ -277,3 +280,33 @@ def test_a_refused_push_costs_no_export_and_a_failed_one_keeps_it(run, server, t
     publish.Hub("mine")
   with pytest.raises(ConfigError, match="expected owner/model/framework/variation"):
     publish.Kaggle("me/mine")
+
+
+def test_evidence_opens_as_the_run_does_and_has_no_text_of_a_data_set(run, tmp_path):
+  workdir, actor, own = run
+  story = "Once a keeper of a lighthouse wrote a letter."
+  records = [
+      reported(uid, domain) | {"reference": reference, "prompt": f"Secret {uid}"}
+      for uid, domain, reference in (("gsm8k/4", "math", "7"), ("wp/1", "creative_writing", story))
+  ]
+  config = files.read_json(workdir.config)
+  config["data"] |= {"root": str(tmp_path / "rows"), "pools": [str(tmp_path / "rows" / "more.jsonl")]}
+  files.write_json(workdir.config, config)
+  files.write_json(workdir.summary, SUMMARY | REPORTED)
+  for path in (workdir.before, workdir.after, workdir.samples):
+    files.write_lines(path, [{"step": 1, **row} for row in records])
+  export_lib.export(workdir.path, tmp_path / "evidence", only_evidence=True)
+  texts = {path.name: path.read_text() for path in (tmp_path / "evidence").iterdir() if path.suffix in (".json", ".jsonl", ".md", ".html")}
+  assert {"config.json", "summary.json", "evaluation_after.jsonl", "report.html", "samples.md"} <= texts.keys()
+  for name, text in texts.items():
+    assert "Secret" not in text and "lighthouse" not in text and str(tmp_path) not in text, name
+  assert '"root": "DATA"' in texts["config.json"] and "DATA/more.jsonl" in texts["config.json"]
+  assert '"reference": "7"' in texts["evaluation_after.jsonl"] and "wp/1: reference [withheld]" in texts["samples.md"]
+  assert (tmp_path / "evidence" / "NOTICE").exists()
+  opened = Workdir(tmp_path / "evidence").open()
+  ids = np.random.default_rng(1).integers(6, 1280, (2, 24))
+  ours = logits_of(actor, ids)
+  assert 0 < np.abs(logits_of(opened.model, ids) - ours).max() < 0.02 * np.abs(ours).max()  # bfloat16's adapter
+  assert opened.tokenizer.encode(story) == own.encode(story)
+  with pytest.raises(ConfigError, match="--evidence writes no model"):
+    export_lib.export(workdir.path, tmp_path / "other", gguf="BF16", only_evidence=True)
