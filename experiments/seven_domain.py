@@ -83,6 +83,8 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
         pasting=dict(weight=1.0),
         semantic_relevance=dict(weight=0.4, without_reference=True),
         rubric_judge=None,
+        information=None,  # these two ask the policy's frozen reference; model_judge is unproven: see them
+        model_judge=None,
     )
     return paid(**(guards | components))
 

@@ -86,6 +86,7 @@ def curate(rows: assemble.Rows, output: pathlib.Path, processes: int) -> None:
               judged,
               defaults=rows.default_rewards,
               plugins=settings.plugins,
+              has_model=True,  # in training: what asks it decides no truth
               **dataclasses.asdict(settings.scoring),
           )
       )

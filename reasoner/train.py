@@ -24,6 +24,7 @@ from reasoner.data import sampling
 from reasoner.data import traces
 from reasoner.models import mesh as mesh_lib
 from reasoner.policy import experience
+from reasoner.policy import frozen_model
 from reasoner.policy import grpo
 from reasoner.policy import optimizer
 from reasoner.policy import reward_scaling
@@ -69,6 +70,7 @@ def train(run: assemble.Run) -> None:
             settings.rewards,
             defaults=run.default_rewards,
             plugins=settings.plugins,
+            has_model=True,
             faults_path=workdir.faults,
             **dataclasses.asdict(settings.scoring),
         )
@@ -107,6 +109,7 @@ def train(run: assemble.Run) -> None:
         max_prompt_tokens=settings.rollout.max_prompt_tokens,
         max_new_tokens=settings.rollout.max_new_tokens,
     )
+    service.attach(frozen_model.FrozenModel(policy, rows=settings.completions_per_micro_batch))
     evaluator = evaluate.Evaluator(
         policy=policy, service=service, corpus=corpus, render=render, settings=settings, workdir=workdir,
         clock=clock, keep=lambda directory: run.write_adapter(directory, actor),

@@ -41,6 +41,7 @@ from rewards.rows import example_from_row
 from rewards.rows import read_rows
 from rewards.rows import RowError
 from rewards.schema import Example
+from rewards.schema import Model
 from rewards.schema import RewardBreakdown
 from rewards.schema import UnitTests
 from rewards.service import Service
@@ -56,8 +57,8 @@ BLOCKS_IN_FLIGHT = 2
 # Fields that this command understands or adds: they say nothing about the example.
 _OWN_FIELDS = ("completion", "group", "total", "gate", "failure", "correct", "scores", "causes", "unscored")
 
-def main(arguments: list[str] | None = None) -> int:
-  """Runs one command and returns its exit status."""
+def main(arguments: list[str] | None = None, model: Model | None = None) -> int:
+  """Runs one command and returns its exit status; model: for components of model scope."""
   for stream in (sys.stdout, sys.stderr):
     if hasattr(stream, "reconfigure"):  # whatever a completion holds can be printed anywhere
       stream.reconfigure(errors="backslashreplace")
@@ -67,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
   overrides = [argument for argument in rest if argument.startswith(recipes.PREFIX)]
   if unknown := [argument for argument in rest if argument not in overrides]:
     parser.error(f"unknown argument {unknown[0]!r}; see python -m rewards {options.name} --help")
-  options.overrides = overrides
+  options.overrides, options.model = overrides, model
   try:
     return options.run(options) or 0
   except (ConfigError, scorer.ComponentError, WorkerError) as error:
@@ -261,12 +262,15 @@ def _service(options: argparse.Namespace, **settings: Any) -> Service:
     raise ConfigError(f"--config={options.config} has no config.rewards.")
   section = config.scoring.to_dict() if "scoring" in config else None
   scoring = dataclasses.asdict(sections.read(Scoring, section)) if section else {}
-  return Service(
+  service = Service(
       config.rewards.to_dict(),
       defaults=defaults.rewards.to_dict(),
       plugins=tuple(config.get("plugins") or ()),
+      has_model=options.model is not None,
       **(scoring | settings),
   )
+  service.attach(options.model)
+  return service
 
 
 def _count(tally: collections.Counter, breakdown: RewardBreakdown) -> None:

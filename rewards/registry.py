@@ -3,12 +3,16 @@
   @register("numeric_match", kind="correctness", domains=("math",))
   def numeric_match(completion, example, *, tolerance: float = 0.0) -> float: ...
 
-Four shapes, told apart by `scope` and by the signature:
+Five shapes, told apart by `scope` and by the signature:
   completion scope   fn(completion, example, *, settings) -> float | None
   batch scope        fn(completions, examples, *, settings) -> list of the same length
   group scope        the same over the completions of one prompt; gate failures stand as None
+  model scope        fn(completions, examples, model, *, settings) -> list; model: schema.Model
   factory            fn(*, settings) -> a function of one of the shapes above; heavy state is
                      built once. A function without positional parameters is a factory.
+
+A component of model scope is scored where a policy is trained, by its frozen reference. Elsewhere (`score`,
+`explain`, other trainers) there is none: it must weigh 0 and is not scored.
 
 A function may carry `check(settings, place)`, which raises ConfigError where what it needs is not installed:
 configs are checked with it before anything heavy is loaded. A module with rewards may define `warm()`:
@@ -37,7 +41,7 @@ from rewards.errors import ConfigError
 from rewards.errors import suggest
 
 KINDS = ("correctness", "quality", "guard")
-SCOPES = ("completion", "batch", "group")
+SCOPES = ("completion", "batch", "group", "model")
 # What a domain's metrics and weights are called besides its components.
 RESERVED = (
     "format", "total", "default_total", "guard_factor", "accuracy", "gate_pass_rate", "gate_failures",
@@ -91,7 +95,7 @@ def register(name: str, *, kind: str, domains: Iterable[str] = (), scope: str = 
       share) or "guard" (pays nothing: 1 where its cheat is absent, and what it finds takes away
       from what all others pay).
     domains: where a config may use it; empty for any domain.
-    scope: "completion", "batch" or "group", as the module's docstring tells.
+    scope: "completion", "batch", "group" or "model", as the module's docstring tells.
 
   Raises:
     ConfigError: the name is taken (both places are named), or an argument is not one of those above.
@@ -160,7 +164,7 @@ def build(spec: Spec, settings: Mapping[str, Any], place: str) -> Callable[..., 
   check_settings(spec, settings, place)
   if spec.is_factory:
     return spec.function(**settings)
-  return lambda completions, examples: spec.function(completions, examples, **settings)
+  return lambda *given: spec.function(*given, **settings)
 
 
 def check_settings(spec: Spec, settings: Mapping[str, Any], place: str) -> None:

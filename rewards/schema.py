@@ -9,10 +9,10 @@ Frozen and keyword-only: what a policy or a plugin sees cannot be changed under 
 This module does not read rows (rows.py) and does not parse completions (format.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import dataclasses
 import types
-from typing import Any
+from typing import Any, Protocol
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -158,6 +158,16 @@ class Unscored:
 
   cause: str
   reason: str
+
+
+class Model(Protocol):
+  """A language model that components of scope `model` ask; in training the policy's frozen reference."""
+
+  def log_probabilities(self, prompts: Sequence[str], texts: Sequence[str]) -> list[Sequence[float]]:
+    """Returns for each text the natural log-probability of each of its tokens after its prompt.
+
+    The same at each call. A text that is too long is cut at its end, a prompt at its beginning.
+    """
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ Whose fault it is, and what it costs, is decided here, once, for every component
   * quality None, nothing to measure: left out of numerator and denominator for the whole group; and
     a guard's None takes nothing away;
   * no paid component left in the group: total None;
+  * a component of model scope where there is no model: a ConfigError, or left out if it weighs 0;
   * an exception in a component of this package: as a failed judge, and a bug to be mended. In a test
     run, where the environment has REWARDS_STRICT, it is raised;
   * an exception in a plugin: ComponentError, which names the uid and holds the completions.
@@ -36,6 +37,7 @@ from rewards.errors import suggest
 from rewards.format import parse
 from rewards.schema import Completion
 from rewards.schema import Example
+from rewards.schema import Model
 from rewards.schema import RewardBreakdown
 from rewards.schema import Score
 from rewards.schema import UnitTests
@@ -44,6 +46,7 @@ from rewards.schema import Unscored
 _log = logging.getLogger(__name__)
 
 FORMAT = "format"
+TOGETHER = ("batch", "group", "model")  # scopes whose components see several completions at once
 BUG = "bug"  # the cause of what an exception of our own left unscored
 STRICT = "REWARDS_STRICT"
 
@@ -94,23 +97,26 @@ class DomainRewards:
     return [c for c in self.components.values() if c.spec.kind != "guard"]
 
 
-def check(rewards: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> dict[str, DomainRewards]:
+def check(
+    rewards: Mapping[str, Any], defaults: Mapping[str, Any] | None = None, *, has_model: bool = False
+) -> dict[str, DomainRewards]:
   """Reads `config.rewards` and checks every name, weight and setting; builds nothing.
 
   Args:
     rewards: {domain: {"format": {"weight": w}, component: {"weight": w, setting: value} or None}}.
     defaults: the same before flags changed it; None where they are the same.
+    has_model: whether there is a model for components that ask one; else they must weigh 0 and are left out.
 
   Raises:
     ConfigError: with the config path of what is wrong.
   """
   return {
-      domain: _check_domain(domain, entries, (defaults or rewards).get(domain, entries))
+      domain: _check_domain(domain, entries, (defaults or rewards).get(domain, entries), has_model)
       for domain, entries in rewards.items()
   }
 
 
-def _check_domain(domain: str, entries: Any, defaults: Any) -> DomainRewards:
+def _check_domain(domain: str, entries: Any, defaults: Any, has_model: bool) -> DomainRewards:
   place = f"config.rewards.{domain}"
   if not isinstance(entries, Mapping):
     raise ConfigError(f"{place}={entries!r}: expected components by name, each with a weight.")
@@ -126,6 +132,13 @@ def _check_domain(domain: str, entries: Any, defaults: Any) -> DomainRewards:
     if spec.kind == "guard" and weight > 1:
       said = f"{place}.{name}.weight={weight}"
       raise ConfigError(f"{said}: {name!r} is a guard; expected a number from 0 to 1.")
+    if spec.scope == "model" and not has_model:
+      if weight:
+        raise ConfigError(
+            f"{place}.{name}.weight={weight}: {name!r} asks the policy's frozen model, which there is in "
+            "training alone; expected 0.0, with which it is not scored."
+        )
+      continue
     settings.pop("weight", None)
     registry.check_settings(spec, settings, f"{place}.{name}")
     if hasattr(spec.function, "check"):
@@ -179,7 +192,7 @@ class Scorer:
   """Scores completions of all configured domains.
 
   Args:
-    rewards, defaults: as `check` takes them.
+    rewards, defaults, has_model: as `check` takes them.
     plugins: paths of files that register more components.
 
   Raises:
@@ -192,9 +205,11 @@ class Scorer:
       *,
       defaults: Mapping[str, Any] | None = None,
       plugins: Sequence[str] = (),
+      has_model: bool = False,
   ):
     registry.discover(plugins)
-    self.domains = check(rewards, defaults)
+    self.domains = check(rewards, defaults, has_model=has_model)
+    self.model: Model | None = None  # what components of model scope ask; until it is set they are Unscored
     self._functions: dict[tuple[str, str], Callable[..., Any]] = {}  # by domain and component
     self._built: dict[tuple[str, str], Callable[..., Any]] = {}  # by component and settings
 
@@ -251,11 +266,12 @@ class Scorer:
     return scores
 
   def score_together(
-      self, examples: Sequence[Example], completions: Sequence[Completion], groups: Sequence[int]
-  ) -> list[dict[str, float | None]]:
-    """Runs the components of batch and group scope; returns scores by component for each completion."""
-    scores: list[dict[str, float | None]] = [{} for _ in completions]
-    for name, batch in self.batches(examples, completions, groups):
+      self, examples: Sequence[Example], completions: Sequence[Completion], groups: Sequence[int],
+      scopes: Collection[str] = TOGETHER,
+  ) -> list[dict[str, float | Unscored | None]]:  # fmt: skip
+    """Runs the components of `scopes`; returns scores by component for each completion."""
+    scores: list[dict[str, float | Unscored | None]] = [{} for _ in completions]
+    for name, batch in self.batches(examples, completions, groups, scopes):
       values = self.score_batch(name, [examples[i] for i in batch], [completions[i] for i in batch])
       for i, value in zip(batch, values):
         if completions[i].failure is None:
@@ -263,8 +279,9 @@ class Scorer:
     return scores
 
   def batches(
-      self, examples: Sequence[Example], completions: Sequence[Completion], groups: Sequence[int]
-  ) -> list[tuple[str, list[int]]]:
+      self, examples: Sequence[Example], completions: Sequence[Completion], groups: Sequence[int],
+      scopes: Collection[str] = TOGETHER,
+  ) -> list[tuple[str, list[int]]]:  # fmt: skip
     """Returns what `score_batch` has to be called with: components and the completions they see."""
     by_domain: dict[str, list[int]] = {}
     for i, example in enumerate(examples):
@@ -277,15 +294,19 @@ class Scorer:
       valid = [i for i in indices if completions[i].failure is None]
       for component in self.domain(examples[indices[0]]).components.values():
         scope = component.spec.scope
-        batches = [valid] if scope == "batch" else by_group.values() if scope == "group" else []
+        if scope not in scopes:
+          continue
+        batches = by_group.values() if scope == "group" else [valid]
         calls += [(component.name, b) for b in batches if any(completions[i].failure is None for i in b)]
     return calls
 
   def score_batch(
       self, name: str, examples: Sequence[Example], completions: Sequence[Completion]
-  ) -> list[float | None]:
-    """Runs one component of batch or group scope on completions of one domain."""
+  ) -> list[float | Unscored | None]:
+    """Runs one component on completions of one domain: on one, if it is of completion scope."""
     component = self.domain(examples[0]).components[name]
+    if component.spec.scope == "model" and self.model is None:
+      return [Unscored("model", "there is no model at hand")] * len(completions)
     seen = [completion if completion.failure is None else None for completion in completions]
     return self._run(component, seen, list(examples))
 
@@ -305,7 +326,7 @@ class Scorer:
     except ComponentError as error:
       if STRICT in os.environ or not component.spec.function.__module__.startswith("rewards.domains."):
         raise
-      if component.spec.scope == "batch" and len(completions) > 1:  # the others are not at fault
+      if component.spec.scope in ("batch", "model") and len(completions) > 1:  # the others are not at fault
         return [self._run(component, [c], [e])[0] for c, e in zip(completions, examples)]
       _log.error("%s Not scored.", error, exc_info=error)
       return [Unscored(BUG, str(error))] * len(completions)
@@ -317,6 +338,8 @@ class Scorer:
     try:
       if component.spec.scope == "completion":
         values = [function(completions[0], examples[0])]
+      elif component.spec.scope == "model":
+        values = function(completions, examples, self.model)
       else:
         values = function(completions, examples)
     except (ConfigError, Exhausted, MemoryError, RecursionError):

@@ -79,8 +79,8 @@ FLOORS = {
         {"run"},
         {"reporting"},
         {
-            "__init__", "ablate", "benchmark", "chat", "compare", "curate", "evaluate", "export", "harness",
-            "main", "train",
+            "__init__", "ablate", "attack", "benchmark", "chat", "compare", "curate", "evaluate", "export",
+            "harness", "main", "train",
         },  # fmt: skip
     ),
 }

@@ -99,7 +99,7 @@ class Policy:
 
     The weights are the actor's as they are at this call.
     """
-    prompt_ids = self._pad_prompts(prompts)
+    prompt_ids = self.pad_prompts(prompts)
     spare = -len(prompts) % self.mesh.shape["fsdp"]  # prompts are read by whole devices
     pad = self.tokenizer.pad_id()
     with self.mesh:
@@ -135,7 +135,8 @@ class Policy:
     """
     return min(2, max(0, rows.bit_length() - 5)) if self.mesh.size == 1 else 0
 
-  def _pad_prompts(self, prompts: Sequence[Sequence[int]]) -> np.ndarray:
+  def pad_prompts(self, prompts: Sequence[Sequence[int]]) -> np.ndarray:
+    """Returns token ids as [n, max_prompt_tokens] int32, padded on the left. Raises ValueError: too long."""
     ids = np.full((len(prompts), self.max_prompt_tokens), self.tokenizer.pad_id(), np.int32)
     for row, prompt in zip(ids, prompts):
       if len(prompt) > self.max_prompt_tokens:

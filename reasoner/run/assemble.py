@@ -234,7 +234,7 @@ def assemble_rows(config: Any, defaults: Any) -> Rows:
   plain, default_rewards = Settings.plain(config), Settings.plain(defaults).get("rewards")
   settings = Settings.of(plain)
   registry.discover(settings.plugins)
-  domains = scorer.check(settings.rewards, default_rewards)
+  domains = scorer.check(settings.rewards, default_rewards, has_model=True)
   root = settings.data.root or None
   if root in embedded_flaws.CORPORA:
     root = str(embedded.folder(models.cache_directory()))

@@ -132,7 +132,10 @@ class Conversation(contextlib.ExitStack):
       settings = self._scoring.settings
       scoring = dataclasses.asdict(settings.scoring) | {"num_workers": 1}
       self._service = self.enter_context(
-          Service(settings.rewards, defaults=self._scoring.default_rewards, plugins=settings.plugins, **scoring)
+          Service(
+              settings.rewards, defaults=self._scoring.default_rewards, plugins=settings.plugins,
+              has_model=True, **scoring,  # it had one in training, and says here that there is none
+          )
       )
     (breakdown,) = self._service.score([row], [completion])
     return explain(row, breakdown)

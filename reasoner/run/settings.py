@@ -104,9 +104,13 @@ class Settings(Section, place="config"):
   def completions_per_step(self) -> int:
     return self.train.prompts_per_step * self.grpo.num_generations
 
+  @property
+  def completions_per_micro_batch(self) -> int:
+    return self.completions_per_step // self.train.micro_batches
+
   def check_devices(self, fsdp: int) -> None:
     """Raises ConfigError where a micro-batch does not divide over `fsdp` devices."""
-    rows = self.completions_per_step // self.train.micro_batches
+    rows = self.completions_per_micro_batch
     if rows % fsdp:
       asked = f"{self.model.mesh.fsdp}" + ("" if self.model.mesh.fsdp else f" (here {fsdp} devices)")
       raise ConfigError(

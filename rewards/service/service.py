@@ -8,7 +8,7 @@ Workers are fresh interpreters (never forks of a process that runs JAX; the user
 not imported), which load the plugins, build every component and score a gold answer of a domain
 before any deadline counts.
 Completions travel in chunks. Components of batch and group scope run in one worker of their own,
-so that a heavy model is loaded once.
+so that a heavy model is loaded once; those of model scope run in this process, which has the model.
 
 A completion is bounded by the CPU time of the worker that scores it, read from its CPU clock by
 this process, so that a busy machine changes no verdict; wall time is a backstop far behind it. A
@@ -38,6 +38,7 @@ from typing import Any
 
 from rewards.format import parse
 from rewards.schema import Example
+from rewards.schema import Model
 from rewards.schema import RewardBreakdown
 from rewards.scorer import BUG
 from rewards.scorer import ComponentError
@@ -58,6 +59,7 @@ CHUNK_CHARACTERS = 1 << 20
 WORKER_MEMORY_BYTES = 4 << 30
 WORKER_GROWTH_BYTES = 1 << 30
 _TICK_SECONDS = 0.05
+_IN_A_WORKER = ("batch", "group")
 
 
 class Service:
@@ -71,7 +73,7 @@ class Service:
   components of completion scope are done: for progress and benchmarks.
 
   Args:
-    rewards, defaults, plugins: as Scorer takes them.
+    rewards, defaults, plugins, has_model: as Scorer takes them.
     num_workers: processes for components of completion scope; None: one for each usable core.
     completion_timeout_seconds: CPU time that one completion may use in a worker.
     batch_timeout_seconds: wall time for one batch. What is not scored by then is not scored, for
@@ -88,6 +90,7 @@ class Service:
       *,
       defaults: Mapping[str, Any] | None = None,
       plugins: Sequence[str] = (),
+      has_model: bool = False,
       num_workers: int | None = None,
       completion_timeout_seconds: float = 10.0,
       batch_timeout_seconds: float = 1800.0,
@@ -99,7 +102,7 @@ class Service:
         batch_timeout_seconds=batch_timeout_seconds,
     )
     plugins = tuple(os.path.abspath(plugin) for plugin in plugins)
-    self._scorer = Scorer(rewards, defaults=defaults, plugins=plugins)
+    self._scorer = Scorer(rewards, defaults=defaults, plugins=plugins, has_model=has_model)
     self._batch_timeout = batch_timeout_seconds
     self._faults_path = faults_path
     used = [c for domain in self._scorer.domains.values() for c in domain.components.values()]
@@ -118,8 +121,9 @@ class Service:
     if "completion" in scopes:
       size = num_workers or _usable_cores()
       self._alone = Pool(setup, ("completion",), size, completion_timeout_seconds)
-    if scopes - {"completion"}:
-      self._together = Pool(setup, ("batch", "group"), 1, batch_timeout_seconds)
+    if scopes & set(_IN_A_WORKER):
+      self._together = Pool(setup, _IN_A_WORKER, 1, batch_timeout_seconds)
+    self._asks = "model" in scopes
     self._pools = [pool for pool in (self._alone, self._together) if pool]
     self._requests: queue.SimpleQueue = queue.SimpleQueue()
     self.on_scored = lambda index: None
@@ -135,6 +139,10 @@ class Service:
   def domains(self) -> Mapping[str, DomainRewards]:
     return self._scorer.domains
 
+  def attach(self, model: Model | None) -> None:
+    """Gives components of model scope what they ask; until then they are Unscored."""
+    self._scorer.model = model
+
   def start(self) -> None:
     """Waits until every worker has built its components; raises what kept one from it."""
     self._started.result()
@@ -147,11 +155,20 @@ class Service:
   ) -> "concurrent.futures.Future[list[RewardBreakdown]]":
     """Queues a batch; arguments and result as `Scorer.score` has them.
 
+    What asks a model is scored here and now, in the caller's thread: the device is the caller's.
+
     The future raises ComponentError for a component's own bug, with the uid and the place, and
     WorkerError when workers die before they score anything.
     """
     groups = range(len(texts)) if groups is None else list(groups)
-    return self._request((list(examples), list(texts), groups))
+    asked: list[dict[str, Any]] = [{} for _ in texts]
+    if self._asks:
+      try:
+        asked = self._scorer.score_together(examples, [parse(text) for text in texts], groups, ("model",))
+      except ComponentError as error:
+        self._keep_cases(error)
+        raise
+    return self._request((list(examples), list(texts), groups, asked))
 
   def score(
       self,
@@ -195,9 +212,8 @@ class Service:
         try:
           future.set_result(self._score(*batch) if batch else self._run_pools())
         except BaseException as error:  # whatever it is, it belongs to who waits for the result
-          if isinstance(error, ComponentError) and error.cases:
-            path = self._keep([(*case, str(error)) for case in error.cases])
-            error.args = (f"{error} The completion is kept in {path}",)
+          if isinstance(error, ComponentError):
+            self._keep_cases(error)
           future.set_exception(error)
           for pool in self._pools:
             pool.abandon()
@@ -209,12 +225,11 @@ class Service:
         if request and request[0].set_running_or_notify_cancel():
           request[0].set_exception(WorkerError("this scoring service was closed."))
 
-  def _score(self, examples, texts, groups) -> list[RewardBreakdown]:
+  def _score(self, examples, texts, groups, together) -> list[RewardBreakdown]:
     completions = [parse(text) for text in texts]
     for example, _, _ in zip(examples, completions, groups, strict=True):
       self._scorer.domain(example)
     alone: list[Any] = [{} for _ in completions]
-    together: list[dict[str, Any]] = [{} for _ in completions]
     started = time.monotonic()
 
     def deliver(i, scores):
@@ -229,7 +244,7 @@ class Service:
       )
     if self._together:
       tasks: list[Task] = []
-      for name, batch in self._scorer.batches(examples, completions, groups):
+      for name, batch in self._scorer.batches(examples, completions, groups, _IN_A_WORKER):
         if not tasks or tasks[-1].name != name or len(tasks[-1].items) >= CHUNK_COMPLETIONS:
           tasks.append(Task(items=[], name=name))
         tasks[-1].items.extend((i, examples[i], texts[i]) for i in batch)
@@ -246,6 +261,12 @@ class Service:
     if bugs:
       _log.error("%d scores missing for bugs of ours: the completions are kept in %s.", len(bugs), self._keep(bugs))
     return breakdowns
+
+  def _keep_cases(self, error: ComponentError) -> None:
+    """Keeps the completions of a component's bug, and has the error say where."""
+    if error.cases:
+      path = self._keep([(*case, str(error)) for case in error.cases])
+      error.args = (f"{error} The completion is kept in {path}",)
 
   def _keep(self, cases: Sequence[tuple[Example, str, str]]) -> str:
     """Appends (example, completion, error) to the faults' file and returns its path."""

@@ -120,7 +120,7 @@ def work(shared: int) -> None:
   root.addHandler(_Forward(send))
   root.setLevel(setup["log_level"])
   try:
-    scorer = Scorer(setup["rewards"], defaults=setup["defaults"], plugins=setup["plugins"])
+    scorer = Scorer(setup["rewards"], defaults=setup["defaults"], plugins=setup["plugins"], has_model=True)
     scorer.build(setup["scopes"])
     used = [c.spec for d in scorer.domains.values() for c in d.components.values()]
     for module in sorted({spec.function.__module__ for spec in used if spec.scope in setup["scopes"]}):

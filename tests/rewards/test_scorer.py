@@ -369,3 +369,52 @@ def test_a_domain_without_rewards_is_named_with_the_nearest():
     Scorer(rewards(value=1.0)).score(
         [Example(uid="u", domain="any_", prompt="p", reference=Text(text="t"))], [render("a", "b")]
     )
+
+
+class Model:
+  """Says for each word how many letters it has, and how often it was asked."""
+
+  def __init__(self):
+    self.asked = 0
+
+  def log_probabilities(self, prompts, texts):
+    self.asked += 1
+    return [[-float(len(word)) for word in (prompt + text).split()] for prompt, text in zip(prompts, texts)]
+
+
+@pytest.fixture
+def asking():
+  @register("short", kind="quality", scope="model")
+  def short(completions, examples, model, *, most: float = 10.0):
+    sums = model.log_probabilities([""] * len(completions), [c.answer for c in completions])
+    return [1 + sum(own) / most for own in sums]
+
+
+def test_a_component_that_asks_a_model_sees_the_valid_completions_of_its_domain_at_once(asking):
+  scorer = Scorer(rewards(short=0.8), has_model=True)
+  scorer.model = model = Model()
+  texts = [render("why", "abc de"), "no tags", render("why", "a")]
+  breakdowns = scorer.score([example()] * 3, texts)
+  assert [dict(b.scores) for b in breakdowns] == [{"short": 0.5}, {}, {"short": 0.9}] and model.asked == 1
+  assert [b.total for b in breakdowns] == pytest.approx([0.2 + 0.8 * 0.5, 0.0, 0.2 + 0.8 * 0.9])
+
+
+def test_before_the_model_is_there_what_asks_it_is_not_scored(asking):
+  (breakdown,) = Scorer(rewards(short=0.8), has_model=True).score([example()], [render("why", "abc")])
+  assert breakdown.total is None and breakdown.causes == ("short:not_scored_model",)
+
+
+def test_where_there_is_no_model_what_asks_one_must_weigh_nothing_and_is_left_out(asking):
+  with pytest.raises(ConfigError, match="config.rewards.any.short.weight=0.5: .* in training alone; expected 0.0"):
+    Scorer(rewards(short=0.5))
+  scorer = Scorer(rewards(value=0.8, short=0.0))
+  (breakdown,) = scorer.score([example()], [render("why", "value=0.5")])
+  assert breakdown.scores == {"value": 0.5} and breakdown.total == pytest.approx(0.6)
+  assert set(check(rewards(short=0.5), has_model=True)["any"].components) == {"short"}
+
+
+def test_a_bug_of_one_that_asks_a_model_names_the_uid(asking):
+  scorer = Scorer(rewards(short=0.5), has_model=True)
+  scorer.model = type("Broken", (), {"log_probabilities": lambda *_: [[1.0]]})()
+  with pytest.raises(ComponentError, match="'short'.*u: expected a score in .0, 1. or None"):
+    scorer.score([example()], [render("why", "abc")])

@@ -105,7 +105,7 @@ def test_the_loop_ends_when_every_row_has(policy):
   """With every token an end token, one step is enough; the program counts its steps in the tokens."""
   with policy.mesh:
     output = rollout_lib.generate(
-        *nnx.split(policy.actor), policy._pad_prompts(PROMPTS), jax.random.key(0), count=3, generations=2,
+        *nnx.split(policy.actor), policy.pad_prompts(PROMPTS), jax.random.key(0), count=3, generations=2,
         sampling=grpo.Sampling(max_new_tokens=10, temperature=1.0), pad_id=0, eos_ids=tuple(range(64)),
     )
   assert ((np.asarray(output["tokens"]) != 0).sum(axis=1) == 1).all()
@@ -114,7 +114,7 @@ def test_the_loop_ends_when_every_row_has(policy):
 def test_halving_the_rows_at_work_changes_no_draw(policy):
   """A quarter of all tokens end a row, so rows end one after the other and each halving takes place."""
   generate = lambda halvings: rollout_lib.generate(  # noqa: E731
-      *nnx.split(policy.actor), policy._pad_prompts(PROMPTS), jax.random.key(4), count=3, generations=8,
+      *nnx.split(policy.actor), policy.pad_prompts(PROMPTS), jax.random.key(4), count=3, generations=8,
       sampling=grpo.Sampling(max_new_tokens=10, temperature=1.0), pad_id=0, eos_ids=tuple(range(1, 17)),
       halvings=halvings,
   )

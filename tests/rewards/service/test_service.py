@@ -425,3 +425,51 @@ def test_thousands_of_completions_leave_no_process_and_no_descriptor(service):
   pids = {pid for task in children.iterdir() for pid in (task / "children").read_text().split()}
   zombies = [pid for pid in pids if pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"]
   assert not zombies
+
+
+ASKS = """
+from rewards import register
+
+@register("likely", kind="quality", scope="model", domains=("obedience",))
+def likely(completions, examples, model):
+  values = model.log_probabilities([e.prompt for e in examples], [c.answer for c in completions])
+  return [1 + sum(own) / 100 for own in values]
+"""
+
+
+class Model:
+  def log_probabilities(self, prompts, texts):
+    self.process = os.getpid()
+    return [[-float(len(prompt)), -float(len(text))] for prompt, text in zip(prompts, texts)]
+
+
+def test_what_asks_a_model_is_scored_in_the_process_that_has_it(plugin, tmp_path):
+  (tmp_path / "asks.py").write_text(ASKS)
+  plugins, entries = [plugin, str(tmp_path / "asks.py")], {"likely": {"weight": 1.0}}
+  example = Example(uid="u", domain="obedience", prompt="12345", reference=Text(text="yes"))
+  texts = [render("r", "yes"), "no tags"]
+  with temporary():
+    with pytest.raises(ConfigError, match="obedience.likely.weight=1.0: .*expected 0.0"):
+      Service({"obedience": OBEY | entries}, plugins=plugins)
+    with Service({"obedience": OBEY | entries}, plugins=plugins, num_workers=1, has_model=True) as service:
+      before = service.score([example] * 2, texts)
+      assert before[0].total is None and before[0].correct and before[1].total == 0.0
+      model = Model()
+      service.attach(model)
+      valid, failed = service.score([example] * 2, texts)
+    assert valid.scores == {"obey": 1.0, "likely": 0.92} and valid.total == pytest.approx((1.0 + 0.92) / 2)
+    assert failed.total == 0.0 and model.process == os.getpid()
+
+
+def test_a_bug_of_what_asks_a_model_names_the_row_and_keeps_the_completion(plugin, tmp_path):
+  (tmp_path / "asks.py").write_text(ASKS)
+  example, kept = Example(uid="u", domain="obedience", prompt="p", reference=Text(text="yes")), tmp_path / "kept.jsonl"
+  with temporary():
+    with Service(
+        {"obedience": OBEY | {"likely": {"weight": 1.0}}}, plugins=[plugin, str(tmp_path / "asks.py")],
+        num_workers=1, has_model=True, faults_path=kept,
+    ) as service:
+      service.attach(object())  # which cannot be asked
+      with pytest.raises(ComponentError, match=f"'likely' .* failed on u: AttributeError: .* kept in {kept}"):
+        service.score([example], [render("r", "yes")])
+      assert json.loads(kept.read_text())["completion"] == render("r", "yes")
