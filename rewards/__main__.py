@@ -136,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
   )
   added.add_argument("--seconds", type=float, default=3.0, help="time for each domain (default: 3)")
   added.add_argument("--num-workers", type=int, help="worker processes (default: one a core)")
+  added.add_argument("--by-component", action="store_true", help="also CPU time by component")
   added.add_argument(
       "--hostile-every",
       type=int,
@@ -365,6 +366,7 @@ def _bench(options: argparse.Namespace) -> None:
       completion_timeout_seconds=timeout,
       seconds=options.seconds,
       hostile_every=options.hostile_every,
+      by_component=options.by_component,
   )
   for row in rows:
     print(row, flush=True)

@@ -19,6 +19,7 @@ import tempfile
 import time
 from typing import Any
 
+from rewards.format import parse
 from rewards.format import render
 from rewards.schema import Choice
 from rewards.schema import Example
@@ -26,6 +27,7 @@ from rewards.schema import Number
 from rewards.schema import Text
 from rewards.schema import UnitTests
 from rewards.schema import YesNo
+from rewards.scorer import Scorer
 from rewards.service import Service
 
 LARGE_BATCH = 1024
@@ -72,6 +74,7 @@ def run(
     completion_timeout_seconds: float,
     seconds: float,
     hostile_every: int | None,
+    by_component: bool = False,
 ) -> Iterator[str]:
   """Yields lines of a table: for each domain rewards per second and latency in milliseconds.
 
@@ -80,6 +83,7 @@ def run(
     seconds: how long each domain is measured.
     hostile_every: measures once more with every Nth completion hostile, and tells by how much the
       others were slowed.
+    by_component: measures also what each component's score costs.
   """
   with tempfile.TemporaryDirectory() as directory:
     endless = pathlib.Path(directory) / "endless.py"
@@ -90,11 +94,12 @@ def run(
         endless=str(endless),
         seconds=seconds,
         hostile_every=hostile_every,
+        by_component=by_component,
         limits=dict(num_workers=num_workers, completion_timeout_seconds=completion_timeout_seconds),
     )
 
 
-def _run(rewards, *, plugins, endless, seconds, hostile_every, limits) -> Iterator[str]:
+def _run(rewards, *, plugins, endless, seconds, hostile_every, by_component, limits) -> Iterator[str]:
   yield f"{'domain':<20}{'rewards/s':>10}{'p50 ms':>10}{'p99 ms':>10}{'max ms':>10}"
   for domain, entries in rewards.items():
     rows = _rows(domain, random.Random(0))
@@ -104,6 +109,8 @@ def _run(rewards, *, plugins, endless, seconds, hostile_every, limits) -> Iterat
       rate, _ = _repeat(service, rows, LARGE_BATCH, seconds / 2)
       _, latencies = _repeat(service, rows, SMALL_BATCH, seconds / 2)
     yield f"{domain:<20}{rate:>10.0f}{_percentiles(latencies)}"
+    if by_component:
+      yield from _costs(domain, entries, plugins)
     if hostile_every:
       batch = _take(rows, HOSTILE_IN_BATCH * hostile_every)
       hostile = range(0, len(batch), hostile_every)
@@ -119,6 +126,23 @@ def _run(rewards, *, plugins, endless, seconds, hostile_every, limits) -> Iterat
           f"{'':<20}one in {hostile_every} hostile: the slowest other one waits {extra:.1f} s more, "
           f"{'within' if extra <= deadline else 'BEYOND'} the deadline of {deadline:g} s"
       )
+
+
+def _costs(domain: str, entries: Mapping[str, Any], plugins: tuple[str, ...]) -> Iterator[str]:
+  """Yields by component the CPU time of one score in this process, programs and endpoints not counted.
+
+  Each has rows of its own, so reading the text is counted again in all that need it read.
+  """
+  scorer, rows = Scorer({domain: entries}, plugins=plugins), _rows(domain, random.Random(1))
+  for name, component in scorer.domains[domain].components.items():
+    for size in (SMALL_BATCH, LARGE_BATCH // 4):  # the first loads tables
+      batch = [(example, parse(text)) for example, text in _take(rows, size)]
+      calls = [batch] if component.spec.scope == "batch" else [[case] for case in batch]
+      started = time.process_time()
+      for call in calls:
+        scorer.score_batch(name, *zip(*call))
+      took = time.process_time() - started
+    yield f"  {name:<28}{1e6 * took / size:>10.0f} us of CPU a score"
 
 
 def _take(rows: Iterator, count: int) -> list[tuple[Example, str]]:

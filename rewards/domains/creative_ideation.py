@@ -24,6 +24,11 @@ _SAME_WORDS = 0.5  # Jaccard index of two items' stems from which they are one
 _SAME_MEANING = 0.9  # cosine of their vectors; "table salt" and "sea salt" have 0.87
 
 
+@functools.lru_cache(maxsize=64)
+def _asked(prompt: str) -> frozenset[str]:
+  return frozenset(map(text.stem, text.words(prompt)))
+
+
 @functools.lru_cache(maxsize=256)
 def find_items(answer: str, prompt: str) -> tuple[tuple[str, ...], ...]:
   """Returns the words of each item of a list, of a text in prose, or of a sentence with commas.
@@ -31,7 +36,7 @@ def find_items(answer: str, prompt: str) -> tuple[tuple[str, ...], ...]:
   Of an item count the content words that the prompt lacks; where it has none, all its words but
   numbers: so "Idea 1" and "Idea 2" are the same, and two names are not.
   """
-  asked = frozenset(map(text.stem, text.words(prompt)))
+  asked = _asked(prompt)
   for separator in (_ITEM, _SENTENCE, _COMMA):
     pieces = [piece for piece in separator.split(answer) if re.search(r"[^\W\d_]", piece)]
     if len(pieces) > 2 or separator is _COMMA:
@@ -94,7 +99,9 @@ def group_difference(
   collapsing onto one answer per prompt. Noise differs from everything, so word order is a factor.
   None where no other completion passed the gate: there is nothing to differ from.
   """
-  asked = frozenset(map(text.stem, text.read(examples[0].prompt).words))
+  if sum(c is not None for c in completions) < 2:
+    return [None] * len(completions)
+  asked = _asked(examples[0].prompt)
   stems = [
       None if c is None else text.content_stems(text.read(c.answer).words) - asked
       for c in completions
@@ -102,7 +109,7 @@ def group_difference(
   scores = []
   for i, (completion, own) in enumerate(zip(completions, stems)):
     others = [other for j, other in enumerate(stems) if j != i and other is not None]
-    if completion is None or not others:
+    if completion is None:
       scores.append(None)
       continue
     dice = [2 * len(own & other) / (len(own) + len(other) or 1) for other in others]

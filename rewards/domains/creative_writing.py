@@ -11,6 +11,7 @@ has no English word order (shuffled words, keyword salad, nonsense) has no varie
 from collections.abc import Sequence
 import dataclasses
 import functools
+import math
 import re
 
 from rewards.measures import text
@@ -161,7 +162,7 @@ def _uptake(answer: str, prompt: str, list_items: bool) -> _Uptake:
   fresh = text.ramp(text.repeated_share(said), 0.5, 0.0)
   offered = sum(request.weights.values()) or 1.0
   return _Uptake(
-      tuple(sum(map(request.weights.get, part & request.weights.keys())) / offered for part in found),
+      tuple(math.fsum(map(request.weights.get, part & request.weights.keys())) / offered for part in found),
       text.ramp(added, 0.2, 0.5) * order * fresh,
       f"{added:.0%} of its content words are new, word order {order:.2f}, freshness {fresh:.2f}",
   )

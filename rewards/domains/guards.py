@@ -6,6 +6,8 @@ applied) to 1 (what it refuses whole earns the format alone). A text that passes
 good: that is for `reference_similarity`, and for a judge.
 """
 
+from collections.abc import Sequence
+import dataclasses
 import functools
 
 from rewards.measures import text
@@ -72,9 +74,34 @@ def refusal(completion: Completion, example: Example) -> float:
   return Score(float(not refused), "the answer is a refusal." if refused else "no refusal.")
 
 
+@dataclasses.dataclass(frozen=True)
+class _Runs:
+  """A prompt's words by number, from 1, and its runs of words as numbers: sets of these are fast.
+
+  fours: runs of four words. threes: runs of three, and of four with one of the two inner words left out.
+  """
+
+  numbers: dict[str, int]
+  fours: frozenset[int]
+  threes: frozenset[int]
+
+  def joined(self, *columns: Sequence[int]) -> list[int]:
+    """Returns columns of word numbers (0: not in the prompt) as one number a row, to the shortest's end."""
+    base, (found, *others) = len(self.numbers) + 1, columns
+    for column in others:
+      found = [a * base + b for a, b in zip(found, column)]
+    return found
+
+
 @functools.lru_cache(maxsize=64)
-def _grams_of(prompt: str, n: int) -> frozenset[tuple[str, ...]]:
-  return frozenset(text.ngrams(text.words(prompt), n))
+def _runs_of(prompt: str) -> _Runs:
+  words = text.words(prompt)
+  runs = _Runs({word: i for i, word in enumerate(dict.fromkeys(words), 1)}, frozenset(), frozenset())
+  a = [runs.numbers[word] for word in words]
+  adjacent = runs.joined(a, a[1:], a[2:])
+  threes = adjacent + runs.joined(a, a[1:], a[3:]) + runs.joined(a, a[2:], a[3:])
+  fours = runs.joined(adjacent, a[3:])
+  return dataclasses.replace(runs, fours=frozenset(fours), threes=frozenset(threes))
 
 
 @functools.lru_cache(maxsize=512)
@@ -83,18 +110,13 @@ def pasted_share(answer: str, prompt: str) -> float:
 
   Of an answer shorter than that, its longest run decides.
   """
-  words = text.words(answer)
-  runs = text.ngrams(words, min(4, len(words))) if words else []
-  known = _grams_of(prompt, min(4, len(words)))
-  return sum(run in known for run in runs) / len(runs) if runs else 0.0
-
-
-@functools.lru_cache(maxsize=64)
-def _threes_of(prompt: str) -> frozenset[tuple[str, ...]]:
-  words = text.words(prompt)
-  fours = text.ngrams(words, 4)
-  gaps = {(a, b, d) for a, b, _, d in fours} | {(a, c, d) for a, _, c, d in fours}
-  return gaps | frozenset(text.ngrams(words, 3))
+  words = text.read(answer).words
+  if len(words) < 4:
+    return float(bool(words) and words in text.ngrams(text.words(prompt), len(words)))
+  runs = _runs_of(prompt)
+  a = [runs.numbers.get(word, 0) for word in words]
+  fours = runs.joined(a, a[1:], a[2:], a[3:])
+  return sum(map(runs.fours.__contains__, fours)) / len(fours)
 
 
 @functools.lru_cache(maxsize=512)
@@ -104,9 +126,14 @@ def disguised_share(answer: str, prompt: str) -> float:
   The prompt's three are next to each other or have one word between them: a word put in, left out or
   changed in every fourth place hides nothing.
   """
-  runs, known = text.ngrams(text.words(answer), 4), _threes_of(prompt)
-  held = (known & {(a, b, c), (b, c, d), (a, b, d), (a, c, d)} for a, b, c, d in runs)
-  return sum(map(bool, held)) / len(runs) if runs else 0.0
+  runs = _runs_of(prompt)
+  a = [runs.numbers.get(word, 0) for word in text.read(answer).words]
+  adjacent, skipping_c, skipping_b = (
+      [three in runs.threes for three in runs.joined(*columns)]
+      for columns in ((a, a[1:], a[2:]), (a, a[1:], a[3:]), (a, a[2:], a[3:]))
+  )
+  held = list(map(any, zip(adjacent, adjacent[1:], skipping_c, skipping_b)))
+  return sum(held) / len(held) if held else 0.0
 
 
 @register("pasting", kind="guard")

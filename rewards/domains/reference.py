@@ -104,6 +104,7 @@ def reference_similarity(*, model: str = "all-MiniLM-L6-v2", scale: tuple = (), 
   None where the row has no reference.
   """
   known = _scale(model, scale)
+  topical = known.topic and on_topic
   embed = embedding.load(model)
   stock = embed(_STOCK)
 
@@ -111,7 +112,10 @@ def reference_similarity(*, model: str = "all-MiniLM-L6-v2", scale: tuple = (), 
     meant = [bool(e.reference.text.strip()) for e in examples]
     requests = [_request(e.prompt) for e in examples]
     texts = zip(completions, examples, requests)
-    parts = [(_beyond(c.answer, r), _beyond(e.reference.text, r), _beyond(r, "")) for c, e, r in texts]
+    parts = [
+        (_beyond(c.answer, r), _beyond(e.reference.text, r), _beyond(r, "") if topical else ())
+        for c, e, r in texts
+    ]
     vectors = _vectors(embed, [own for three, scored in zip(parts, meant) if scored for own in three])
     scores: list[float | None] = []
     for (answer, reference, request), scored in zip(parts, meant):
@@ -120,7 +124,7 @@ def reference_similarity(*, model: str = "all-MiniLM-L6-v2", scale: tuple = (), 
         continue
       said = vectors[answer]
       raw, precision, recall = agreement(said, vectors[reference], stock, known.common, known.chance)
-      near = topic(said, vectors[request]) if known.topic and on_topic else 1.0
+      near = topic(said, vectors[request]) if topical else 1.0
       raw = round(raw * near, 3)
       scores.append(Score(
           text.ramp(raw, known.zero, known.one),
@@ -161,7 +165,7 @@ def _beyond(passage: str, request: str) -> tuple[str, ...]:
   """Returns the sentences of a passage without the content words of the request; ("",) where none is left."""
   asked, kept = _asked(request), []
   for sentence in embedding.sentences(passage):
-    own = [token for token in sentence.split() if not asked & _read(token)[0]]
+    own = [token for token in sentence.split() if asked.isdisjoint(_read(token)[0])]
     if any(_read(token)[1] for token in own):
       kept.append(" ".join(own) if asked else sentence)
   return tuple(kept) or ("",)

@@ -36,8 +36,13 @@ def sentences(passage: str) -> list[str]:
   """
   passage = text.visible(passage[: 4 * _MOST_SENTENCES * _MOST_CHARACTERS])
   parts = (part.strip()[:_MOST_CHARACTERS] for part in _SENTENCE_END.split(_LIST_MARK.sub("", passage)))
-  found = [part for part in parts if len(_LETTERS.findall(part)) >= 2]
+  found = [part for part in parts if _has_two_words(part)]
   return found[:_MOST_SENTENCES] or [passage.strip()[:_MOST_CHARACTERS]]
+
+
+def _has_two_words(part: str) -> bool:
+  words = _LETTERS.finditer(part)
+  return bool(next(words, None) and next(words, None))
 
 
 def check(model: str, place: str) -> None:

@@ -335,13 +335,15 @@ def test_explain_names_a_row_that_is_not_there(tmp_path, recipe, capsys):
 
 def test_bench_prints_a_line_a_domain_and_what_hostile_completions_cost(recipe, capsys):
   assert command.main(["bench", "--config", recipe, "--seconds", "0.1", "--hostile-every", "8",
-                       "--num-workers", "1", "--config.scoring.completion_timeout_seconds=1.0"]) == 0
+                       "--num-workers", "1", "--by-component", "--config.scoring.completion_timeout_seconds=1.0"]) == 0
   lines = capsys.readouterr().out.splitlines()
   name, rate, *latencies = lines[1].split()
   assert name == "riddles" and float(rate) > 0
   p50, p99, longest = map(float, latencies)
   assert 0 < p50 <= p99 <= longest
-  assert "one in 8 hostile" in lines[2] and "the deadline of 1 s" in lines[2]
+  assert [line.split()[0] for line in lines[2:-1]] == ["brevity", "same"]
+  assert all(float(line.split()[1]) > 0 for line in lines[2:-1])
+  assert "one in 8 hostile" in lines[-1] and "the deadline of 1 s" in lines[-1]
 
 
 def test_python_dash_m_rewards_runs_without_jax(tmp_path, recipe):
