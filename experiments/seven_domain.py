@@ -136,6 +136,7 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
   )
   config.train = dict(
       steps=625,  # batches of prompts; 625 x 16 = 10,000 prompts, each step num_iterations updates
+      time_budget_hours=9.0,  # a session's worth: fewer steps where they would not fit, see run/budget.py
       prompts_per_step=16,
       micro_batches=8,  # 8 sequences each: one a chip
       learning_rate=3e-6,  # AdamW: linear warm-up, then a cosine to 0
@@ -171,7 +172,9 @@ def _gemma3_270m(config: ml_collections.ConfigDict) -> None:
   config.rollout.update(max_prompt_tokens=512, max_new_tokens=256, temperature=1.0, top_p=1.0, top_k=0)
   # A base model knows no turns: it is shown the format first.
   config.cold_start.update(steps=400, traces=1600, batch_size=4, learning_rate=2e-4)
-  config.train.update(micro_batches=16, learning_rate=1e-5, gradient_clip=1.0, checkpoint_every=100)
+  config.train.update(
+      time_budget_hours=0.0, micro_batches=16, learning_rate=1e-5, gradient_clip=1.0, checkpoint_every=100
+  )
 
 
 def _gemma3_270m_cpu(config: ml_collections.ConfigDict) -> None:
@@ -202,6 +205,7 @@ def _gemma3_270m_cpu(config: ml_collections.ConfigDict) -> None:
   config.grpo.update(num_generations=4, num_iterations=1)
   config.train.update(
       steps=60,
+      time_budget_hours=0.0,
       prompts_per_step=2,
       micro_batches=2,
       learning_rate=3e-5,
@@ -257,6 +261,7 @@ def _embedded(config: ml_collections.ConfigDict) -> None:
   config.grpo.update(num_generations=8, num_iterations=1, beta=0.02)
   config.train.update(
       steps=60,
+      time_budget_hours=0.0,
       prompts_per_step=14,
       micro_batches=1,
       learning_rate=1e-3,

@@ -108,6 +108,12 @@ class Evaluator:
     )
     print("\n".join(lines + too_long), flush=True)
 
+  @property
+  def sample_share(self) -> float:
+    """How much of an evaluation of all held-out rows the small sample's is."""
+    whole = self.corpus.sets(self.settings.data.evaluation_rows)
+    return len(self._sample()) / max(1, sum(map(len, whole.values())))
+
   def begin(self, start: int, last: int) -> None:
     """Takes up the sample's evaluations at a step: later ones come again, and one that is missing now."""
     if not self.settings.train.evaluate_every:

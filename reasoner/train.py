@@ -3,7 +3,7 @@
 Killed at any instant, the same command continues to the same bits: all randomness is a function of
 seed and step, a step's inputs are the last checkpoint's arrays, and what a killed run wrote beyond
 its last checkpoint is dropped. No clock decides what is learned from, but for the logged wall-time
-backstops of the scoring service.
+backstops of the scoring service; where config.train.time_budget_hours is set, one decides how long, once.
 """
 
 from collections.abc import Mapping
@@ -34,6 +34,7 @@ from reasoner.reporting import metrics
 from reasoner.reporting import records
 from reasoner.reporting import report
 from reasoner.run import assemble
+from reasoner.run import budget
 from reasoner.run import checkpoints
 from reasoner.run import cold_start
 from reasoner.run import environment
@@ -59,7 +60,7 @@ def train(run: assemble.Run) -> None:
     print("\n".join(f"{name.replace('_', ' '):<14}{value}" for name, value in origin.items()), flush=True)
     here = environment.fingerprint() | origin
     workdir.check_environment(here)
-    clock = progress.Clock(workdir.seconds, goes_on=workdir.has_results)
+    clock = progress.Clock(workdir.seconds, goes_on=workdir.has_results, age=environment.process_seconds())
     mesh = mesh_lib.make_mesh(settings.model.mesh.fsdp or None, settings.model.mesh.tp)
     settings.check_devices(mesh.shape["fsdp"])
 
@@ -115,18 +116,23 @@ def train(run: assemble.Run) -> None:
         clock=clock, keep=lambda directory: run.write_adapter(directory, actor),
     )  # fmt: skip
     evaluator.whole(workdir.before)
+    limit = budget.Budget(workdir.budget, settings.train, clock, evaluator.sample_share)
     for schedule in schedules:  # one, unless config.train.steps were raised on a finished run
-      learn(policy, service, corpus, schedule, render, settings, workdir, clock, evaluator)
+      for part, end in limit.parts(schedule):
+        learn(policy, service, corpus, part, end, limit, render, settings, workdir, clock, evaluator)
     evaluator.whole(workdir.after)
-    finish(run, actor, seconds=clock.seconds(), prompt_counts={"count": len(used), "shortened": shortened})
+    finish(run, actor, limit, seconds=clock.seconds(), prompt_counts={"count": len(used), "shortened": shortened})
 
 
 def learn(
-    policy: grpo.Policy, service: Service, corpus: data.Corpus, schedule: sampling.Schedule,
-    render: prompts.Renderer, settings: Settings, workdir: Workdir, clock: progress.Clock,
+    policy: grpo.Policy, service: Service, corpus: data.Corpus, schedule: sampling.Schedule, end: int,
+    limit: budget.Budget, render: prompts.Renderer, settings: Settings, workdir: Workdir, clock: progress.Clock,
     evaluator: evaluate.Evaluator,
 ) -> None:  # fmt: skip
-  """GRPO: every step samples prompts, rolls out, scores, updates, measures and, at times, saves."""
+  """GRPO: every step samples prompts, rolls out, scores, updates, measures and, at times, saves.
+
+  end: where it stops in the schedule, by which the learning rate goes.
+  """
   config, algorithm, rollout = settings.train, settings.grpo, settings.rollout
   first, last = schedule.first * algorithm.num_iterations, schedule.last * algorithm.num_iterations
   rate = optimizer.learning_rate(config, last - first, first)
@@ -149,15 +155,15 @@ def learn(
         before_save=lambda: (workdir.claim(), kept.flush()), after_save=clock.save,
     ))  # fmt: skip
     start = saved.resume()
-    if start > schedule.last:
+    if start > end:
       return
     log = resources.enter_context(contextlib.closing(metrics.Log(workdir.path, start)))
     kept = completions.Completions(workdir.completions, start)
     files.keep_steps(workdir.samples, below=start)
     evaluator.begin(start, schedule.last)
     resources.enter_context(clock.phase("grpo"))
-    bar = resources.enter_context(progress.Progress("grpo", start, schedule.last))
-    for step in range(start, schedule.last):
+    bar = resources.enter_context(progress.Progress("grpo", start, end))
+    for step in range(start, end):
       key = jax.random.fold_in(jax.random.key(settings.seed), step)
       measured, drawn, advantages = take_step(
           learner, service, corpus, schedule, step, render, draw, key, settings.disco.reward_scaling
@@ -181,12 +187,16 @@ def learn(
           format=measured["rewards/gate_pass_rate"],
           accuracy=measured.get("rewards/accuracy"),
       )
-      saved.whole(step + 1)
+      over = limit.over(step + 1, measured["seconds/step"])
+      if limit.decided:
+        saved.whole(step + 1)
       evaluator.during(step + 1, schedule.last)
-      if saved.due(step + 1) or step + 1 == schedule.last:
+      if limit.decided and (over or saved.due(step + 1) or step + 1 == end):
         check({"log-likelihood under the updated weights": learner.log_likelihood(learned.rollout)})
         saved.save()
       stopping.TERMINATION.check()
+      if over:
+        break
 
 
 def take_step(
@@ -222,7 +232,7 @@ def take_step(
 
 
 def finish(
-    run: assemble.Run, actor, *, seconds: Mapping[str, float], prompt_counts: Mapping[str, int]
+    run: assemble.Run, actor, limit: budget.Budget, *, seconds: Mapping[str, float], prompt_counts: Mapping[str, int]
 ) -> None:
   """Writes the adapter, summary.json and the report: the run is then complete."""
   settings, workdir = run.settings, run.workdir
@@ -230,14 +240,15 @@ def finish(
   summary = {
       "config_hash": run.config_hash,
       "seed": settings.seed,
-      "steps": settings.train.steps,
+      "steps": limit.last,
+      "budget": limit.decision,
       "continued_at": workdir.ends(settings.train.steps)[:-1],
       "seconds": dict(seconds),
       "peak_memory_gb": environment.peak_memory_gb(),
       "adapter_sha256": checkpoints.sha256(checkpoints.arrays_of(actor, nnx.LoRAParam)),
       "environment": files.read_json(workdir.environment),
       "prompts": dict(prompt_counts),
-      "evaluated": {"adapter": "last", "step": settings.train.steps},
+      "evaluated": {"adapter": "last", "step": limit.last},
       "best": records.best_of(files.read_lines(workdir.evaluations)),
       "domains": records.summary_by_domain(*map(files.read_lines, (workdir.before, workdir.after))),
       "faults": len({(fault["uid"], fault["completion"]) for fault in files.read_lines(workdir.faults)}),

@@ -21,6 +21,7 @@ class Training(Section, place="config.train"):
   """The steps of GRPO; each takes config.grpo.num_iterations updates."""
 
   steps: Count
+  time_budget_hours: NotNegative = 0.0  # of the whole run, which may end before `steps` for it; 0: no limit
   prompts_per_step: Count  # each with config.grpo.num_generations completions
   micro_batches: Count  # parts of a step's batch whose gradients are added up
   learning_rate: NotNegative  # its peak: linear warm-up, then a cosine to 0

@@ -259,6 +259,9 @@ class Results:
       facts.append(f"seed {self.summary['seed']}")
     for step in self.summary.get("continued_at") or ():
       facts.append(f"steps raised at {step}: a new schedule from there, not one run of as many")
+    if budget := self.summary.get("budget"):
+      hours = budget["budget_seconds"] / 3600
+      facts.append(f"{budget['ends']} of {budget['of_steps']} steps, to end within {hours:.3g} hours")
     environment = self.summary.get("environment") or {}
     cpus = [cpu for cpu in str(environment.get("cpus", "")).split(",") if cpu]
     cores = _count(len(cpus), "CPU") if cpus else None

@@ -142,7 +142,8 @@ class Run:
         f"cold start  {cold.steps:,} steps of {cold.batch_size} traces, {cold.traces:,} traces in all"
         if cold.steps else "cold start  none",
         f"{settings.grpo.name:<12}{train.steps:,} steps of {train.prompts_per_step} prompts x "
-        f"{settings.grpo.num_generations} completions, {settings.grpo.num_iterations} updates each",
+        f"{settings.grpo.num_generations} completions, {settings.grpo.num_iterations} updates each"
+        f"{f', as many as fit {train.time_budget_hours:g} hours in all' if train.time_budget_hours else ''}",
         f"tokens      prompts up to {rollout.max_prompt_tokens:,}, completions up to "
         f"{rollout.max_new_tokens:,}: at most {completions * rollout.max_new_tokens:,} sampled",
         "",

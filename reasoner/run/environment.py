@@ -6,6 +6,7 @@ import os
 import pathlib
 import platform
 import re
+import time
 
 _PACKAGES = (
     "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "google-tunix", "qwix", "numpy", "sentencepiece",
@@ -39,6 +40,13 @@ def _source() -> str:
     for path in sorted(package.rglob("*.py")):
       digest.update(path.read_bytes())
   return digest.hexdigest()[:16]
+
+
+def process_seconds() -> float:
+  """Returns how long this process has lived: importing is a part of what a run takes."""
+  import psutil
+
+  return time.time() - psutil.Process().create_time()
 
 
 def peak_memory_gb() -> float:

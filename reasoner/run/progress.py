@@ -88,12 +88,13 @@ class Clock:
   Args:
     path: where they are kept.
     goes_on: whether what stands there belongs to this run.
+    age: seconds since this start began, before the clock did.
   """
 
-  def __init__(self, path: pathlib.Path, *, goes_on: bool):
+  def __init__(self, path: pathlib.Path, *, goes_on: bool, age: float = 0.0):
     self._path = path
     self._earlier = files.read_json(path) if goes_on and path.exists() else {}
-    self._start = time.monotonic()
+    self._start = time.monotonic() - age
     self._phases: dict[str, float] = {}
     self._open: tuple[str, float] | None = None
 

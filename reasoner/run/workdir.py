@@ -50,7 +50,7 @@ class Workdir:
   """The files of the run in `path`; nothing is made before something is written.
 
   The claim: config, rows, environment, disco, tokenizer, template; base where the model is nowhere
-  else. continued: the steps at which config.train.steps were raised. Results: checkpoints, before,
+  else. budget: how many steps fit config.train.time_budget_hours. continued: the steps at which config.train.steps were raised. Results: checkpoints, before,
   metrics, samples, completions, tensorboard, seconds, after; evaluations of the small sample during
   training and best, the adapter of the best. A finished run: adapter (the last), summary, report and
   its pictures; harness: what an outside judge found of it. quarantine: rows that could not be
@@ -60,7 +60,7 @@ class Workdir:
   def __init__(self, path: str | pathlib.Path):
     self.path = path = pathlib.Path(path)
     self.config, self.rows, self.disco = path / "config.json", path / "rows.json", path / "disco.json"
-    self.continued = path / "continued.json"
+    self.continued, self.budget = path / "continued.json", path / "budget.json"
     self.environment, self.seconds = path / "environment.json", path / "seconds.json"
     self.quarantine, self.faults = path / "quarantine.jsonl", path / "faults.jsonl"
     self.tokenizer, self.template = path / "tokenizer.model", path / "prompt_template.txt"
@@ -129,9 +129,15 @@ class Workdir:
     """
     if not self.summary.exists():
       return False
-    done = files.read_json(self.summary)["steps"]
-    if done == config["train"]["steps"]:
+    summary, asked = files.read_json(self.summary), config["train"]["steps"]
+    done, budget = summary["steps"], summary.get("budget")
+    if asked == (budget["of_steps"] if budget else done):
       return True
+    if budget:
+      raise ConfigError(
+          f"--workdir={self.path} is finished, with {done} steps within config.train.time_budget_hours: go on from "
+          f"its adapter in another, with --config.model.adapter={self.path} --config.cold_start.steps=0."
+      )
     files.write_json(self.continued, self.ends(done))
     files.write_json(self.config, config)
     for path in (self.after, self.report, self.summary):  # the last: while it stands, all this comes again

@@ -280,6 +280,32 @@ def test_the_steps_of_a_finished_run_are_raised_and_the_report_says_that_it_is_n
   assert json.loads((workdir / "summary_6.json").read_text())["adapter_sha256"] == uninterrupted[1]["adapter_sha256"]
 
 
+@pytest.mark.slow
+def test_a_budget_is_kept_and_once_decided_a_killed_run_ends_in_the_same_bits(scratch):
+  flags = "--config.train.steps=5000", "--config.train.time_budget_hours=0.05", "--config.train.checkpoint_every=10"
+  workdir, again = scratch / "budget", scratch / "budget_killed"
+  began = time.monotonic()
+  summary = finish(start(scratch, workdir, *flags), workdir)
+  assert time.monotonic() - began < 180
+  decision, metrics = summary["budget"], lines(workdir / "metrics.jsonl")
+  assert decision["of_steps"] == 5000 and decision["measured_steps"] == 4 < summary["steps"] == decision["ends"]
+  assert len(metrics) == summary["steps"] == checkpoints_of(workdir)[-1] and (workdir / "report.html").exists()
+  rates = [row["train/learning_rate"] for row in metrics]
+  assert rates[4] > rates[3] and (decision["ends"] < decision["steps"] or rates[-1] < 0.02 * max(rates))
+
+  again.mkdir()
+  patient = decision | {"evaluation_seconds": -1e6}  # what a kill costs does not end it early
+  (again / "budget.json").write_text(json.dumps(patient))
+  process = start(scratch, again, *flags)
+  wait_for_steps(process, again, 12)
+  os.killpg(process.pid, signal.SIGKILL)
+  process.wait()
+  assert finish(start(scratch, again, *flags), again)["adapter_sha256"] == summary["adapter_sha256"]
+  assert stopped(start(scratch, workdir, *flags, "--config.train.steps=6000"), workdir, 2).endswith(
+      f"with --config.model.adapter={workdir} --config.cold_start.steps=0."
+  )
+
+
 @pytest.mark.parametrize("phase, said", [
     ("train", "error: GRPO, step "), pytest.param("cold_start", "error: cold start, step ", marks=pytest.mark.slow)
 ])
