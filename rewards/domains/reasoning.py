@@ -24,7 +24,7 @@ from rewards.schema import YesNo
 
 _MOST_CHARACTERS = 8_000  # of reasoning that is read; the last ones, where it concludes
 _SIGN = re.compile(r"(?<=[\d\s])[-+*/=<>×÷](?=[\s\d])")  # of arithmetic, which is work
-_UNIT = re.compile(r"(?<=\d)\s*(?:[^\W\d_]+[\s.]{0,2}){1,4}(?=[-+*/=×÷])")  # "36 items / 2" is 36 / 2
+_UNIT = re.compile(r"(?<=\d)\s*(?:[^\W\d_]++[\s.]{0,2}+){1,4}(?=[-+*/=×÷])")  # "36 items / 2" is 36 / 2
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|[\n\r]+")
 
 _VERDICT_WORD = re.compile(r"\b(?:[A-J]|(?i:yes|no|true|false|answer|option|choice|correct))\b")

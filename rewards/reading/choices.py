@@ -284,6 +284,7 @@ _AUXILIARIES = frozenset(
     "weren't don't doesn't didn't wouldn't won't couldn't can't shouldn't hasn't haven't hadn't cannot "
     "not so indeed really certainly definitely".split()
 )
+_CONTRACTED = frozenset("it's he's she's that's there's they're we're you're".split())  # with a verb
 
 
 class YesNoKind(Kind):
@@ -321,8 +322,8 @@ class YesNoKind(Kind):
     said = re.findall(r"[a-z0-9']+", clause.lower())
     if len(said) > 1 and said[0] in words.FUNCTION and all(word in _AUXILIARIES for word in said[1:]):
       return True
-    light = words.FUNCTION | _AUXILIARIES
+    light = words.FUNCTION | _AUXILIARIES | _CONTRACTED
     content = tokens(" ".join(word for word in said if word not in light and not _NEGATION.search(word)))
     known = words.prompt_words(self.prompt)
-    claims = _NEGATION.search(clause) or any(word in _AUXILIARIES for word in said)
+    claims = _NEGATION.search(clause) or any(word in _AUXILIARIES | _CONTRACTED for word in said)
     return bool(content and claims) and all(words.stem(word) in known for word in content)

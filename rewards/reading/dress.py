@@ -37,9 +37,12 @@ def compiled(*rules: tuple[str, str]) -> list[tuple[re.Pattern, str]]:
   return [(re.compile(pattern), replacement) for pattern, replacement in rules]
 
 
+_GAPS = compiled((r"\s{40,}", lambda gap: "\n" if "\n" in gap[0] else " "))
+
+
 def respelled(text: str, rules: list[tuple[re.Pattern, str]]) -> str:
-  """Returns a text after each rule in turn."""
-  for pattern, replacement in rules:
+  """Returns a text after each rule in turn; gaps are closed, as what reads it is quadratic in their length."""
+  for pattern, replacement in (*_GAPS, *rules, *_GAPS):
     text = pattern.sub(replacement, text)
   return text
 
@@ -59,7 +62,7 @@ _MARKUP = compiled(
     (r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|limits)(?![a-zA-Z])\.?", ""),
     (r"(?<!\\)\\[,;:> ]|(?<=\w)~(?=\\?\w)|\\q?quad(?![a-zA-Z])", " "),
     (r"\{,\}", ","), (r"\\[dtc]frac", r"\\frac"), (r"\\%", "%"), (r"\\textdollar|\\\$", "$"),
-    (r"[^\S\n]+(?=[.,;:!?](?:\s|$))", ""),
+    (r"(?<![^\S\n])[^\S\n]++(?=[.,;:!?](?:\s|$))", ""),
     (r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![a-zA-Z]))|\\degree(?![a-zA-Z])", "°"),
 )  # fmt: skip
 _WORDY = compiled(
@@ -79,7 +82,7 @@ def undress(text: str) -> str:
   '60 apples'
   """
   if _PLAIN.match(text) and "_" not in text and "\n" not in text and not text.lstrip().startswith("- "):
-    return text.strip()
+    return respelled(text.strip(), [])
   text = text.rpartition("</think>")[2].translate(_CHARACTERS)
   text = _SUPERSCRIPT.sub(lambda m: "^{" + "".join(map(_SUPERSCRIPTS.get, m[0])) + "}", text)
   return respelled(_PICTURE.sub(" ", unicodedata.normalize("NFKC", text)), _MARKUP).strip()

@@ -22,7 +22,9 @@ from rewards.reading.dress import undress
 from rewards.reading.sentences import Kind
 from rewards.reading.words import Refused
 
-_DISPLAY = re.compile(r"\$\$(.+?)\$\$|(?<!\\)\\\[(.+?)\\\]|(?<!\\)\\\((.+?)\\\)", re.DOTALL)
+_DISPLAY = re.compile(  # as long as a formula may be: many that never close are quadratic else
+    r"\$\$(.{1,1000}?)\$\$|(?<!\\)\\\[(.{1,1000}?)\\\]|(?<!\\)\\\((.{1,1000}?)\\\)", re.DOTALL
+)
 _SEGMENT = re.compile(r"\$([^$]+)\$")
 _VERDICT = re.compile(
     r"([^$]*)(\$[^$]+\$(?:[\s,;]*(?:\b(?:and|or)\b)?[\s,;]*\$[^$]+\$)*)(.*)", re.DOTALL

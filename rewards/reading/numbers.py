@@ -111,7 +111,7 @@ def equations(text: str, least: int = 1) -> list[Chain]:
   Args:
     least: how many equals signs a chain has at least; with 0, `5 * 12` is one.
   """
-  text, found = spelled(re.sub(r"(?m)^\s*\d{1,2}[.)]\s+(?=[\d(])", "", text)), []
+  text, found = spelled(re.sub(r"(?m)^[^\S\n]*+\d{1,2}[.)]\s+(?=[\d(])", "", text)), []
   for match in _CHAIN.finditer(text):
     before = text[max(0, match.end() - len(match[0].lstrip()) - 20) : match.end() - len(match[0].lstrip())]
     signed = match[0].lstrip()[0] in "+-" and re.search(r"[\w)}]\s*$", before)

@@ -5,13 +5,17 @@ import json
 import pathlib
 import subprocess
 import sys
+import time
 
 import pytest
 
 from rewards import as_trl
+from rewards import reading
 from rewards import recipes
+from rewards.domains.reasoning import reasoning
 from rewards.format import render
 from rewards.rows import example_from_row
+from rewards.schema import Completion
 from rewards.service import Service
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -130,6 +134,19 @@ def test_a_service_scores_them_all_and_pays_none_as_right_that_is_wrong(cases, b
 def test_none_of_them_takes_long(cases, breakdowns):
   stopped = {case["uid"]: b.causes for case, b in zip(cases, breakdowns) if any("deadline" in c for c in b.causes)}
   assert stopped == {}
+
+
+# Texts above a reader's limit are refused unread: these are as long as each takes, and once took minutes.
+@pytest.mark.parametrize("unit", [" ", "\n", "\n ", "\t", "\u200b", "\\text{}", "\\[", "\\(", "$$", "or", "a ", "1. "], ids=ascii)
+def test_the_longest_text_that_a_reader_takes_is_read_at_once(unit):
+  for row, longest in ((ROWS[0], 19_900), (ROWS[2], 19_900), (ROWS[5], 3_900), (ROWS[6], 3_900), (ROWS[7], 3_900)):
+    example = example_from_row(row, "here")
+    for opening, end in (("a . ", "no."), ("60 ", "60"), ("The answer is ", "/")):
+      text = opening + unit * (longest // len(unit)) + end
+      started = time.process_time()
+      reading.score(text, example.reference, example.prompt)
+      reasoning(Completion(text=text, reasoning=text, answer=row["answer"]), example)
+      assert time.process_time() - started < 3.0, (row["prompt"], opening)
 
 
 def test_the_command_line_scores_them_all_alike(tmp_path, cases, breakdowns):

@@ -173,6 +173,14 @@ def test_a_clause_of_the_questions_words_has_the_verdicts_polarity():
   assert paid("Yes, it cannot drown.") == paid("Yes. A whale can never drown.") == 0.0
 
 
+def test_a_contracted_verb_claims_too():
+  example = Example(uid="u", domain="logic", prompt="Is a whale a fish?", reference=YesNo(value=False))
+  def paid(answer):
+    return yes_no(Completion(text=answer, answer=answer), example)
+  assert paid("No, it's a mammal.") == paid("No, it's not a fish.") == paid("No, it's no fish.") == 1.0
+  assert paid("No, it's a fish.") == paid("No, as it's a fish.") == paid("No. They're fish.") == 0.0
+
+
 def test_a_question_about_what_is_wrong_may_be_answered_in_its_own_words():
   example = Example(uid="u", domain="logic", prompt="Is it wrong to lie?", reference=YesNo(value=True))
   assert yes_no(Completion(text="", answer="Yes, it is wrong."), example) == 1.0
