@@ -58,7 +58,8 @@ class OneOf:
   def refusal(self, value: str) -> str | None:
     if value in self.names:
       return None
-    return f" is unknown. {suggest(value, self.names)}Accepted: {', '.join(self.names)}."
+    accepted = ", ".join(name or "''" for name in self.names)
+    return f" is unknown. {suggest(value, self.names)}Accepted: {accepted}."
 
 
 Count = Annotated[int, Range(1)]

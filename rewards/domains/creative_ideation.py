@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import functools
 import re
 
-from rewards.domains import creative_writing
 from rewards.measures import text
 from rewards.registry import register
 from rewards.schema import Completion
@@ -114,7 +113,7 @@ def group_difference(
       continue
     dice = [2 * len(own & other) / (len(own) + len(other) or 1) for other in others]
     shared = sum(dice) / len(dice)
-    order = creative_writing.in_order(text.read(completion.answer), True)
+    order = text.in_order(text.read(completion.answer), True)
     scores.append(
         Score(
             text.ramp(shared, 0.9, 0.3) * order if own else 0.0,

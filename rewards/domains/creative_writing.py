@@ -31,20 +31,6 @@ def own_text(answer: str, prompt: str) -> text.Text:
   return _NOTHING if text.is_refusal(said) else text.without_copies(said, text.read(prompt))
 
 
-@functools.lru_cache(maxsize=512)
-def fluency(own: text.Text, list_items: bool) -> float:
-  """Cached `text.fluency`: several components ask for the same text's."""
-  return text.fluency(own, list_items)
-
-
-def in_order(said: text.Text, list_items: bool) -> float:
-  """The factor by which gibberish loses what it would earn: 0 up to fluency 0.1, 1 from 0.6 on.
-
-  A short honest text in rare words can miss full fluency by chance, and a shuffled one 0.
-  """
-  return text.ramp(fluency(said, list_items), 0.1, 0.6)
-
-
 @register("length_band", kind="quality")
 def length_band(
     completion: Completion,
@@ -92,7 +78,7 @@ def lexical_diversity(
   """
   own = own_text(completion.answer, example.prompt)
   diversity = text.mtld(own.words)
-  order = in_order(own, list_items)
+  order = text.in_order(own, list_items)
   return Score(
       min(1.0, diversity / mtld_target) * order,
       f"MTLD {diversity:.0f} of {mtld_target:.0f} over {len(own.words)} own words, "
@@ -158,7 +144,7 @@ def _uptake(answer: str, prompt: str, list_items: bool) -> _Uptake:
   found = [frozenset(map(text.stem, part)) for part in parts]
   stems = frozenset().union(*found)
   added = len(stems - request.weights.keys()) / len(stems) if stems else 0.0
-  order = in_order(said, list_items)
+  order = text.in_order(said, list_items)
   fresh = text.ramp(text.repeated_share(said), 0.5, 0.0)
   offered = sum(request.weights.values()) or 1.0
   return _Uptake(

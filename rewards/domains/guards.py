@@ -44,22 +44,16 @@ def repetition(completion: Completion, example: Example) -> float:
   )
 
 
-@functools.lru_cache(maxsize=512)
-def _fluency(answer: str, list_items: bool) -> float:
-  return text.fluency(text.read(answer), list_items)
-
-
 @register("word_order", kind="guard")
 def word_order(completion: Completion, example: Example, *, list_items: bool = False) -> float:
   """How far the answer's words stand in the order of English: 1 for real prose, 0 for gibberish.
 
   The share of adjacent words that are a frequent English pair, less the share that words of this text
-  form by chance (`text.fluency`): 0 up to 0.1, 1 from 0.6 on, as a short honest text in rare words can
-  miss full fluency and a shuffled one 0. It sees shuffled words, salads of keywords and nonsense tokens.
-  Sentences that do not belong together pass, as does a chain of frequent pairs.
+  form by chance (`text.fluency`, `text.in_order`). It sees shuffled words, salads of keywords and nonsense
+  tokens. Sentences that do not belong together pass, as does a chain of frequent pairs.
   """
-  fluency = _fluency(completion.answer, list_items)
-  return Score(text.ramp(fluency, 0.1, 0.6), f"fluency {fluency:.2f}.")
+  said = text.read(completion.answer)
+  return Score(text.in_order(said, list_items), f"fluency {text.fluency(said, list_items):.2f}.")
 
 
 @register("refusal", kind="guard")

@@ -201,6 +201,7 @@ _LIFT_OF_NOISE, _LIFT_OF_LANGUAGE = 0.05, 0.20
 _DISTANCES = (3, 6, 9, 13)
 
 
+@functools.lru_cache(maxsize=512)  # several components ask for the same text's
 def fluency(text: Text, list_items: bool = False) -> float:
   """How far the order of the words is that of English: 0 for gibberish, 1 for real text.
 
@@ -230,6 +231,14 @@ def fluency(text: Text, list_items: bool = False) -> float:
   if not list_items:  # words that stand alone show no order: prose of them is a list
     evidence += sum(len(clause) for clause in text.clauses if len(clause) < 3)
   return ramp(lift / evidence, _LIFT_OF_NOISE, _LIFT_OF_LANGUAGE)
+
+
+def in_order(text: Text, list_items: bool = False) -> float:
+  """The factor by which gibberish loses what it would earn: 0 up to fluency 0.1, 1 from 0.6 on.
+
+  A short honest text in rare words can miss full fluency by chance, and a shuffled one 0.
+  """
+  return ramp(fluency(text, list_items), 0.1, 0.6)
 
 
 def _item_share(clause: tuple[str, ...]) -> float:

@@ -49,7 +49,6 @@ from typing import Any
 from rewards.errors import ConfigError
 from rewards.errors import Exhausted
 from rewards.sandbox import frames
-from rewards.sandbox import testing
 
 CPU_SECONDS = 8  # the slowest gold program of MBPP takes 5 on a slow core
 MEMORY_MB = 512
@@ -109,15 +108,6 @@ def run(
 def layers() -> frozenset[str]:
   """Returns which of isolation.LAYERS hold on this machine, and starts the sandbox."""
   return _own().layers()
-
-
-def parses(tests: Sequence[str], setup: str = "") -> str:
-  """Returns "" when setup and tests are Python, else what is wrong; runs nothing."""
-  try:
-    testing.prepare(tuple(tests), setup, "")
-  except ValueError as error:
-    return str(error)
-  return ""
 
 
 def _own() -> "Sandbox":

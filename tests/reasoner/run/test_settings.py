@@ -59,6 +59,7 @@ def test_there_are_recipes():
         ("train.micro_batches=3", "config.train.micro_batches=3 does not divide config.train.prompts_per_step=14"),
         ("model.mesh.fsdp=5", "config.model.mesh.fsdp=5 does not divide the 112 completions"),
         ("model.dtype=float16", "config.model.dtype='float16' is unknown.*Accepted: auto, float32, bfloat16"),
+        ("model.source=hub", "config.model.source='hub' is unknown. Accepted: '', huggingface, kaggle, local, pypi."),
         ("data.on_bad_row=skip", "config.data.on_bad_row='skip' is unknown. Accepted: stop, quarantine"),
         ("disco.alpha=11", "config.disco.alpha=11.0: expected 0.0 to 10.0"),
         ("train.b2=1.0", "config.train.b2=1.0: expected 0 or more, but below 1"),

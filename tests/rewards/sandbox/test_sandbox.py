@@ -14,6 +14,7 @@ from rewards import sandbox
 from rewards.errors import ConfigError
 from rewards.errors import Exhausted
 from rewards.sandbox import isolation
+from rewards.sandbox import testing
 
 AT_REST = (2, 3)  # keeper, fork server, and the judge if it can go on
 SQUARE = ["assert f(2) == 4", "assert f(3) == 9"]
@@ -383,10 +384,12 @@ def test_an_argument_that_cannot_cross_is_not_held_against_the_program(box):
   assert "cannot be run across processes" in run(box, "def f(x): return 1", [test]).unscorable
 
 
-def test_parses_names_the_test_that_is_not_python():
-  assert sandbox.parses(["assert f(1) == 2"], "import math") == ""
-  assert sandbox.parses(["assert f(1) == 2", "assert f(1 =="]).startswith("test 2 is not Python")
-  assert sandbox.parses([], "import").startswith("setup is not Python")
+def test_what_is_not_python_is_named():
+  testing.prepare(("assert f(1) == 2",), "import math", "")
+  with pytest.raises(ValueError, match="^test 2 is not Python"):
+    testing.prepare(("assert f(1) == 2", "assert f(1 =="), "", "")
+  with pytest.raises(ValueError, match="^setup is not Python"):
+    testing.prepare((), "import", "")
 
 
 # ---- attacks ----
