@@ -38,7 +38,7 @@ SAMPLE_ROWS = 16  # a domain, of the small sample that is evaluated during train
 
 def evaluate(
     policy: grpo.Policy, service: Service, sets: Mapping[str, Sequence[Example]], render: prompts.Renderer,
-    sampling: grpo.Sampling, batch_size: int,
+    sampling: grpo.Sampling, batch_size: int, done: Callable[[int], None] = lambda batches: None,
 ) -> list[dict[str, Any]]:  # fmt: skip
   """Returns a record for each example of each set.
 
@@ -48,6 +48,7 @@ def evaluate(
     render: Example -> token ids of its prompt.
     sampling: greedy.
     batch_size: completions a call; the last call is filled up, so that nothing recompiles.
+    done: told after each call how many are written.
   """
   rows = [(name, example) for name, examples in sets.items() for example in examples]
   pending = []
@@ -59,6 +60,7 @@ def evaluate(
     examples = [example for _, example in batch]
     scores = service.submit(examples, rollout.texts[: len(batch)], list(range(len(batch))))
     pending.append((batch, rollout, scores))
+    done(len(pending))
   records = []
   for batch, rollout, scores in pending:
     for i, ((name, example), breakdown) in enumerate(zip(batch, scores.result())):
@@ -97,7 +99,10 @@ class Evaluator:
     """Evaluates on all held-out rows and writes the records, unless that is done."""
     if path.exists():
       return
-    found = self._evaluate(self.corpus.sets(self.settings.data.evaluation_rows))
+    sets = self.corpus.sets(self.settings.data.evaluation_rows)
+    calls = -(-sum(map(len, sets.values())) // self._batch_size)
+    with progress.Progress("evaluation", 0, calls) as bar:
+      found = self._evaluate(sets, bar.update)
     self.workdir.claim()
     files.write_lines(path, found)
     self.clock.save()
@@ -154,8 +159,13 @@ class Evaluator:
       sample += [example] if seen[example.domain] <= SAMPLE_ROWS else []
     return sample
 
-  def _evaluate(self, sets: Mapping[str, Sequence[Example]]) -> list[dict[str, Any]]:
+  @property
+  def _batch_size(self) -> int:
+    return max(self.settings.completions_per_step, LEAST_ROWS)
+
+  def _evaluate(
+      self, sets: Mapping[str, Sequence[Example]], done: Callable[[int], None] = lambda batches: None
+  ) -> list[dict[str, Any]]:
     greedy = grpo.Sampling(max_new_tokens=self.settings.rollout.max_new_tokens)
-    size = max(self.settings.completions_per_step, LEAST_ROWS)
     with self.clock.phase("evaluation"):
-      return evaluate(self.policy, self.service, sets, self.render, greedy, batch_size=size)
+      return evaluate(self.policy, self.service, sets, self.render, greedy, self._batch_size, done)
