@@ -198,7 +198,7 @@ def _gemma3_270m_cpu(config: ml_collections.ConfigDict) -> None:
   )
   config.disco.alpha = 0.0  # so few steps would show a twentieth of summaries
   config.scoring.num_workers = 1
-  config.rollout.update(max_prompt_tokens=192, max_new_tokens=128, temperature=1.0, top_p=1.0, top_k=0)
+  config.rollout.update(max_prompt_tokens=192, max_new_tokens=128, temperature=0.7, top_p=1.0, top_k=0)
   config.cold_start.update(
       steps=250, traces=1300, batch_size=4, learning_rate=3e-4, completion_tokens=80, checkpoint_every=25
   )
@@ -208,7 +208,7 @@ def _gemma3_270m_cpu(config: ml_collections.ConfigDict) -> None:
       time_budget_hours=0.0,
       prompts_per_step=2,
       micro_batches=2,
-      learning_rate=3e-5,
+      learning_rate=1e-4,
       gradient_clip=1.0,
       checkpoint_every=5,
       samples_every=5,
