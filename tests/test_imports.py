@@ -80,7 +80,7 @@ FLOORS = {
         {"reporting"},
         {
             "__init__", "ablate", "attack", "benchmark", "chat", "compare", "curate", "evaluate", "export",
-            "harness", "main", "train",
+            "harness", "main", "plan", "train",
         },  # fmt: skip
     ),
 }

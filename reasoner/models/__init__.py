@@ -36,6 +36,7 @@ from rewards.settings import Section
 if TYPE_CHECKING:
   from jax.sharding import Mesh
   from tunix.models.gemma3.model import Gemma3
+  from tunix.models.gemma3.model import ModelConfig
 
   from reasoner.models.tokenizer import Tokenizer
 
@@ -104,6 +105,9 @@ class ModelSource(Protocol):
 
   def tokenizer_at_hand(self) -> "Tokenizer | None":
     """Returns the tokenizer if that takes neither fetching nor learning, else None."""
+
+  def outline(self, dtype: Any) -> "ModelConfig":
+    """Returns the architecture, with nothing fetched; see run/planning.py."""
 
   def load(self, mesh: "Mesh", dtype: Any, seed: int) -> "Gemma3":
     """Returns the base model, each weight of `dtype` and placed on the mesh.

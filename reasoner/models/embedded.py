@@ -90,6 +90,10 @@ class Embedded:
     """Returns the vocabulary of `path`; None where it is learned when a run begins."""
     return gemma3.tokenizer((self.path / "tokenizer.model").read_bytes()) if self.path else None
 
+  def outline(self, dtype: Any) -> "ModelConfig":
+    """Returns the architecture, with nothing learned."""
+    return config(VOCABULARY_SIZE, dtype)
+
   def load(self, mesh: "Mesh", dtype: Any, seed: int) -> "Gemma3":
     """Returns the model of `path`, or an untrained one with weights drawn from `seed`, on the mesh."""
     from reasoner.models import mesh as mesh_lib

@@ -10,6 +10,7 @@ It has these names, and nothing outside of it knows them otherwise:
 
   tokenizer(proto)                         its Tokenizer, of a file's bytes
   check_directory(directory, name)         raises ConfigError where Tunix cannot load it, or it is not `name`
+  outline(name, dtype)                     the architecture of a release, with nothing fetched
   load_directory(directory, mesh, dtype)   the model, on the mesh
   weights_of(model)                        name on the hub -> float32 array
   config_of(config, tokenizer)             its config.json

@@ -121,6 +121,19 @@ def load_directory(directory: Path, mesh: "Mesh", dtype: Any) -> "Gemma3":
   return params_safetensors.create_model_from_safe_tensors(str(directory), config, mesh, dtype)
 
 
+def outline(name: str, dtype: Any) -> "ModelConfig":
+  """Returns Tunix's configuration of a release, with nothing fetched.
+
+  Raises:
+    ConfigError: its sizes are its directory's.
+  """
+  from tunix.models.gemma3 import model as gemma3
+
+  if not RELEASES[name].sizes:
+    raise ConfigError(f"config.model.name={name!r} has no sizes of its own: name a release.")
+  return dataclasses.replace(getattr(gemma3.ModelConfig, name)(), param_dtype=dtype)
+
+
 def model_config(raw: dict[str, Any]) -> "ModelConfig":
   """Returns Tunix's configuration for a checked Hugging Face one (as text-only Gemma 3 has it)."""
   from tunix.models.gemma3 import model as gemma3

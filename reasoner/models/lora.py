@@ -48,7 +48,7 @@ def check_modules(modules: Sequence[str], kind: ModuleType) -> None:
 
 
 def add_lora(
-  base: "Gemma3", rank: int, alpha: float, modules: Sequence[str], seed: int
+  base: "Gemma3", rank: int, alpha: float, modules: Sequence[str], seed: int | None
 ) -> "Gemma3":
   """Returns a new model of the base's arrays plus adapters; its output equals the base's at first.
 
@@ -62,7 +62,7 @@ def add_lora(
     rank: inner width r; A is [inputs, r], B is [r, outputs].
     alpha: scale of the product, divided by the rank.
     modules: keys of the family's MODULES.
-    seed: the same seed, shapes and modules give the same bits on any device.
+    seed: the same seed, shapes and modules give the same bits on any device. None: of shapes, as the base.
 
   Raises:
     ConfigError: settings that cannot be used, or a module that this model does not have (one with
@@ -97,13 +97,17 @@ def add_lora(
     # qwix finds the places by running the model on any input; one token is enough.
     one, mask = jnp.ones((1, 1), jnp.int32), jnp.ones((1, 1, 1), bool)
     model = nnx.merge(graph, weights)
-    return qwix.apply_lora_to_model(model, provider, one, one, None, mask, rngs=nnx.Rngs(seed))
+    return qwix.apply_lora_to_model(model, provider, one, one, None, mask, rngs=nnx.Rngs(seed or 0))
 
   # Traced, not run: run, it takes 15 s for Gemma 3 270M and a transposed copy of the embedding.
   graph, adapters, _ = nnx.split(nnx.eval_shape(adapted, weights), nnx.LoRAParam, ...)
   shardings = dict(nnx.to_flat_state(nnx.get_named_sharding(adapters, sharding.mesh)))
   drawn = []
   for i, (path, adapter) in enumerate(nnx.to_flat_state(adapters)):
+    if seed is None:
+      shape = jax.ShapeDtypeStruct(adapter.shape, np.float32, sharding=shardings[path].get_value())
+      drawn.append((path, adapter.replace(shape)))
+      continue
     value = np.zeros(adapter.shape, np.float32)
     if path[-1].endswith("_lora_a"):
       limit = (6 / np.prod(adapter.shape[:-1])) ** 0.5

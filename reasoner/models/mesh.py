@@ -4,6 +4,7 @@ Base weights go onto the mesh before LoRA is added (`lora.py`): only then do the
 the frozen reference share one copy.
 """
 
+from collections.abc import Sequence
 import dataclasses
 from typing import TYPE_CHECKING
 
@@ -26,21 +27,26 @@ class MeshShape(Section, place="config.model.mesh"):
 
   fsdp: WholeNumber  # batch and weights; 0 takes every device that tp leaves
   tp: Count  # heads, hidden units and vocabulary
+  replicated_sampling: bool = False  # whether each device samples with a copy of what fsdp splits
 
 
-def make_mesh(fsdp: int | None = None, tp: int = 1) -> "jax.sharding.Mesh":
-  """Returns a mesh over fsdp * tp of this machine's devices.
+def make_mesh(
+  fsdp: int | None = None, tp: int = 1, devices: "Sequence[jax.Device] | None" = None
+) -> "jax.sharding.Mesh":
+  """Returns a mesh over fsdp * tp devices.
 
   Args:
     fsdp: ways to split batch and weights; None takes every device that tp leaves.
     tp: ways to split heads, hidden units and vocabulary.
+    devices: by default those of this machine.
 
   Raises:
     ConfigError: the devices do not divide so.
   """
   import jax
 
-  count = jax.device_count()
+  devices = jax.devices() if devices is None else devices
+  count = len(devices)
   if fsdp is None:
     if count % tp:
       raise ConfigError(f"config.model.mesh.tp: {tp} does not divide the {count} devices present.")
@@ -51,7 +57,7 @@ def make_mesh(fsdp: int | None = None, tp: int = 1) -> "jax.sharding.Mesh":
     )
   # The default axis type became Explicit; Tunix's models then raise ShardingTypeError.
   axis_types = (jax.sharding.AxisType.Auto,) * len(AXES)
-  return jax.make_mesh((fsdp, tp), AXES, axis_types, devices=jax.devices()[: fsdp * tp])
+  return jax.make_mesh((fsdp, tp), AXES, axis_types, devices=devices[: fsdp * tp])
 
 
 def compute_dtype(name: str = "auto"):
@@ -84,6 +90,26 @@ def check_fits(config, mesh: "jax.sharding.Mesh") -> None:
           f"config.model.mesh.{axis}: {mesh.shape[axis]} does not divide a dimension of {size} in"
           f" {'.'.join(map(str, path))}, whose shape is {weight.shape}."
         )
+
+
+def outline(config, mesh: "jax.sharding.Mesh") -> "nnx.Module":
+  """Returns a Tunix Gemma 3 of this ModelConfig as `place` would lay it out, of shapes without values."""
+  from flax import nnx
+  import jax
+  from tunix.models.gemma3 import model as gemma3
+
+  check_fits(config, mesh)
+  graph, state = nnx.split(nnx.eval_shape(lambda: gemma3.Gemma3(config, rngs=nnx.Rngs(0))))
+  return nnx.merge(graph, outlined(state, mesh))
+
+
+def outlined(state, mesh: "jax.sharding.Mesh"):
+  """Returns shapes of a model's or an optimizer's state, each with the sharding that its own rules say."""
+  from flax import nnx
+  import jax
+
+  laid = lambda array, sharding: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=sharding)  # noqa: E731
+  return jax.tree.map(laid, state, nnx.get_named_sharding(state, mesh))
 
 
 def place(model: "nnx.Module", mesh: "jax.sharding.Mesh") -> "nnx.Module":

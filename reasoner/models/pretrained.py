@@ -95,6 +95,10 @@ class Pretrained:
   def _sha256(self) -> str:
     return sha256(self.directory())
 
+  def outline(self, dtype: Any) -> Any:
+    """Returns the architecture, with nothing fetched."""
+    return self.family.outline(self.name, dtype)
+
   def load_tokenizer(self, texts: Iterable[str] = ()) -> Tokenizer:
     """Returns the tokenizer of the directory; the texts are unused, no vocabulary is learned."""
     del texts

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import dataclasses
 import functools
 from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from rewards.settings import NotNegative
 from rewards.settings import Section
 from rewards.settings import Share
 from rewards.settings import WholeNumber
+
+if TYPE_CHECKING:
+  import optax
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -155,6 +159,15 @@ def _pack(
   return packed, indices
 
 
+def adamw(steps: int, learning_rate: float, warmup_fraction: float) -> "optax.GradientTransformation":
+  """Returns AdamW with a linear warm-up and a cosine to zero over so many steps."""
+  import optax
+
+  warmup = max(1, round(warmup_fraction * steps))
+  schedule = optax.warmup_cosine_decay_schedule(0.0, learning_rate, warmup, max(steps, warmup + 1))
+  return optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(schedule, b1=0.9, b2=0.99, weight_decay=0.01))
+
+
 class Learner:
   """Supervised training on the completions of traces: mean cross-entropy, EOS included.
 
@@ -168,19 +181,14 @@ class Learner:
   def __init__(self, model, mesh, *, steps: int, learning_rate: float, warmup_fraction: float):
     from flax import nnx
     import jax
-    import optax
 
     from reasoner.policy import update
 
-    warmup = max(1, round(warmup_fraction * steps))
-    schedule = optax.warmup_cosine_decay_schedule(0.0, learning_rate, warmup, max(steps, warmup + 1))
-    optimizer = optax.chain(
-        optax.clip_by_global_norm(1.0), optax.adamw(schedule, b1=0.9, b2=0.99, weight_decay=0.01)
-    )
+    optimizer = adamw(steps, learning_rate, warmup_fraction)
     self._model, self._mesh = model, mesh
     self._trained = nnx.LoRAParam if jax.tree.leaves(nnx.state(model, nnx.LoRAParam)) else nnx.Param
     self.optimizer = update.make_optimizer(model, optimizer, self._trained, mesh)
-    self._step = jax.jit(functools.partial(_step, self._trained))
+    self._step = jitted(self._trained)
 
   def update(self, batch: Mapping[str, np.ndarray]):
     """Takes one step on a batch of `batches`; returns its loss and gradient norm, still on the device."""
@@ -205,6 +213,13 @@ class Learner:
       graph, trained, frozen = nnx.split(self._model, self._trained, ...)
       optimizer, state = nnx.split(self.optimizer)
       return trained, state, self._step(graph, trained, frozen, optimizer, state, batch)
+
+
+def jitted(kind):
+  """Returns the program of one step, which trains the variables of one kind."""
+  import jax
+
+  return jax.jit(functools.partial(_step, kind))
 
 
 def _step(kind, graph, trained, frozen, optimizer_graph, optimizer_state, batch):

@@ -52,12 +52,15 @@ def of_prompts(model, prompt_ids: jax.Array, pad_id: int):
   return layers_lib.rms_norm(x[:, -1], model.final_norm.scale.get_value()), caches
 
 
-def of_completions(model, prompt_ids: jax.Array, completion_ids: jax.Array, pad_id: int) -> jax.Array:
+def of_completions(
+    model, prompt_ids: jax.Array, completion_ids: jax.Array, pad_id: int, rematerialize: bool = False
+) -> jax.Array:
   """Returns the hidden states [n, t, width] that predict the tokens of completions.
 
   Args:
     prompt_ids: [p, l] int32, padded on the left. completion_ids: [n, t] int32, padded on the right, n a
       multiple of p, those of a prompt adjacent.
+    rematerialize: of each layer its input alone is kept for the gradient, and the layer computed again there.
   """
   (count, length), (rows, room) = prompt_ids.shape, completion_ids.shape
   group = rows // count
@@ -85,7 +88,8 @@ def of_completions(model, prompt_ids: jax.Array, completion_ids: jax.Array, pad_
       gathered += jnp.einsum("pgkmts,pgskh->pgtkmh", weights[..., length:], values)
       return jnp.concatenate([of_prompt, gathered.reshape(count, group * room, *of_prompt.shape[2:])], axis=1)
 
-    x = layers_lib.block(layer, x, positions, attend)
+    run = functools.partial(layers_lib.block, positions=positions, attend=attend)
+    x = (jax.checkpoint(run) if rematerialize else run)(layer, x)
   completions = x[:, length:].reshape(count, group, room, -1)
   last = jnp.broadcast_to(x[:, None, length - 1 : length], (count, group, 1, x.shape[-1]))
   predicting = jnp.concatenate([last, completions[:, :, :-1]], axis=2).reshape(rows, room, -1)

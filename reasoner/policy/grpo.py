@@ -79,16 +79,19 @@ class Policy:
     tokenizer: see reasoner.models.
     mesh: axes "fsdp" and "tp".
     max_prompt_tokens, max_new_tokens: fixed lengths; the KV cache is sized from them.
+    replicated: whether weights that are split over fsdp are gathered once a rollout, and not at each token.
   """
 
   def __init__(
-      self, actor, tokenizer, mesh, *, max_prompt_tokens: int, max_new_tokens: int, reference=None
-  ):
+      self, actor, tokenizer, mesh, *, max_prompt_tokens: int, max_new_tokens: int, reference=None,
+      replicated: bool = False,
+  ):  # fmt: skip
     self.actor = actor
     self.mesh = mesh
     self.tokenizer = tokenizer
     self.max_prompt_tokens = max_prompt_tokens
     self.max_new_tokens = max_new_tokens
+    self.replicated = replicated and mesh.shape["fsdp"] > 1
     graph, state = nnx.split(reference or actor)
     self._reference = graph, jax.tree.map(lambda array: array, state)
 
@@ -112,7 +115,8 @@ class Policy:
           sampling=sampling,
           pad_id=pad,
           eos_ids=tuple(self.tokenizer.eos_ids),
-          halvings=self._halvings(len(prompts) * num_generations),
+          halvings=self.halvings(len(prompts) * num_generations),
+          replicated=self.replicated,
       )
     tokens, log_probs = map(np.asarray, jax.device_get((output["tokens"], output["log_probabilities"])))
     lengths = (tokens != pad).sum(axis=1)  # pads are never drawn: the first ends the row
@@ -127,7 +131,7 @@ class Policy:
         texts=[self.tokenizer.decode(row[:stop].tolist()) for row, stop in zip(tokens, stops)],
     )
 
-  def _halvings(self, rows: int) -> int:
+  def halvings(self, rows: int) -> int:
     """How often a rollout of so many rows halves them, see rollout.py.
 
     Not below 16, which cost what reading the weights costs, and each halving is a loop to compile. On several
@@ -164,7 +168,7 @@ class Policy:
   def _log_probabilities(self, model, rollout, temperature, parts, generations) -> jax.Array:
     with self.mesh:
       outputs = [
-          _of_completions(
+          of_completions(
               *model,
               self.shard(prompt_ids),
               self.shard(completion_ids),
@@ -189,7 +193,8 @@ class Policy:
 
 
 @functools.partial(jax.jit, static_argnames=("temperature", "pad_id"))
-def _of_completions(graph, state, prompt_ids, completion_ids, *, temperature: float, pad_id: int) -> jax.Array:
+def of_completions(graph, state, prompt_ids, completion_ids, *, temperature: float, pad_id: int) -> jax.Array:
+  """The program behind `Policy.log_probabilities`."""
   model = nnx.merge(graph, state)
   return log_probabilities.of_completions(
       model, prompt_ids, completion_ids, temperature=temperature, pad_id=pad_id
@@ -211,6 +216,7 @@ class Learner:
     temperature: of the rollouts, which the log-probabilities must share.
     micro_batches: parts in which gradients are computed and added up; memory, not the result, depends
       on them.
+    rematerialize: layers are computed again for their gradients in place of being kept.
   """
 
   def __init__(
@@ -221,11 +227,13 @@ class Learner:
       *,
       temperature: float,
       micro_batches: int = 1,
+      rematerialize: bool = False,
   ):
     self.policy = policy
     self.algorithm = algorithm
     self.temperature = temperature
     self.micro_batches = micro_batches
+    self.rematerialize = rematerialize
     with policy.mesh:
       self.optimizer = update_lib.make_optimizer(policy.actor, optimizer, nnx.LoRAParam, policy.mesh)
 
@@ -298,6 +306,7 @@ class Learner:
             algorithm=self.algorithm,
             temperature=self.temperature,
             pad_id=policy.tokenizer.pad_id(),
+            rematerialize=self.rematerialize,
         )
       update_lib.assign(policy.actor, lora, new_lora)
       update_lib.assign(self.optimizer, state, new_state)

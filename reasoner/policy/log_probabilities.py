@@ -119,13 +119,15 @@ log_probabilities.defvjp(_forward, _backward)
 
 
 def of_completions(
-    model, prompt_ids: jax.Array, completion_ids: jax.Array, *, temperature: float, pad_id: int
-) -> tuple[jax.Array, jax.Array]:
+    model, prompt_ids: jax.Array, completion_ids: jax.Array, *, temperature: float, pad_id: int,
+    rematerialize: bool = False,
+) -> tuple[jax.Array, jax.Array]:  # fmt: skip
   """Returns log-probabilities and entropies [n, t] float32 of completions under a Tunix Gemma 3.
 
   Args:
     prompt_ids: [p, l] int32, padded on the left. completion_ids: [n, t] int32, n a multiple of p, those of
       a prompt adjacent, padded on the right; what stands at padding means nothing.
+    rematerialize: as forward.of_completions takes it.
   """
-  hidden = forward.of_completions(model, prompt_ids, completion_ids, pad_id)
+  hidden = forward.of_completions(model, prompt_ids, completion_ids, pad_id, rematerialize)
   return log_probabilities(hidden, forward.table_of(model), completion_ids, temperature)

@@ -24,6 +24,7 @@ class Training(Section, place="config.train"):
   time_budget_hours: NotNegative = 0.0  # of the whole run, which may end before `steps` for it; 0: no limit
   prompts_per_step: Count  # each with config.grpo.num_generations completions
   micro_batches: Count  # parts of a step's batch whose gradients are added up
+  rematerialize: bool = False  # compute layers again for their gradients: less memory, a third more time
   learning_rate: NotNegative  # its peak: linear warm-up, then a cosine to 0
   warmup_fraction: Share  # of the updates
   b1: Annotated[float, Range(0, below=1)]  # decay of AdamW's first moment

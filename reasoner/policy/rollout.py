@@ -46,6 +46,14 @@ class Sampling:
     return self.temperature > 0 and (self.top_p < 1 or bool(self.top_k))
 
 
+def _gathered(state: nnx.State) -> nnx.State:
+  """Returns the weights whole on each device but for what tp splits."""
+  whole = lambda array, spec: jax.lax.with_sharding_constraint(  # noqa: E731
+      array, PartitionSpec(*(None if axis == "fsdp" else axis for axis in spec))
+  )
+  return jax.tree.map(whole, state, nnx.get_partition_spec(state))
+
+
 def expand(array: jax.Array, generations: int, count: int, room: int = 0) -> jax.Array:
   """Returns the first `count` rows, each repeated for its completions, with room at axis 1's end."""
   rows = jnp.repeat(array[:count], generations, axis=0)
@@ -87,7 +95,8 @@ def _pick(values: jax.Array, places: jax.Array) -> jax.Array:
 
 
 @functools.partial(
-    jax.jit, static_argnames=("count", "generations", "sampling", "pad_id", "eos_ids", "halvings")
+    jax.jit,
+    static_argnames=("count", "generations", "sampling", "pad_id", "eos_ids", "halvings", "replicated"),
 )
 def generate(
     graph: nnx.GraphDef,
@@ -101,6 +110,7 @@ def generate(
     pad_id: int,
     eos_ids: tuple[int, ...],
     halvings: int = 0,
+    replicated: bool = False,
 ) -> Mapping[str, jax.Array]:
   """Writes `generations` completions for each of the first `count` prompts.
 
@@ -109,13 +119,15 @@ def generate(
     key: decides every draw.
     pad_id: never drawn. eos_ids: end a row.
     halvings: how often, once half of the rows at work have ended, the others go on alone.
+    replicated: whether each device gathers the weights before the first token: the memory of a whole copy,
+      where else each token waits for all of them to pass between the devices.
 
   Returns:
     tokens: [count * generations, max_new_tokens] int32, those of a prompt adjacent, padded on the
     right, with the end token where a row ended by itself. log_probabilities: the same shape,
     float32, of each token under the distribution that it was drawn from.
   """
-  model = nnx.merge(graph, state)
+  model = nnx.merge(graph, _gathered(state) if replicated else state)
   total, rows, length = sampling.max_new_tokens, count * generations, prompt_ids.shape[1]
   table, final_norm = forward.table_of(model), model.final_norm.scale.get_value()
   shard = lambda array: jax.lax.with_sharding_constraint(array, PartitionSpec("fsdp"))  # noqa: E731

@@ -35,7 +35,7 @@ class Parts:
   batch: losses.Batch
 
 
-@functools.partial(jax.jit, static_argnames=("algorithm", "temperature", "pad_id"))
+@functools.partial(jax.jit, static_argnames=("algorithm", "temperature", "pad_id", "rematerialize"))
 def update(
     graph: nnx.GraphDef,
     lora: nnx.State,
@@ -47,6 +47,7 @@ def update(
     algorithm: algorithms.Algorithm,
     temperature: float,
     pad_id: int,
+    rematerialize: bool = False,
 ) -> tuple[nnx.State, nnx.State, dict[str, jax.Array]]:
   """Returns the trained weights and the optimizer's state after one step, and metrics.
 
@@ -57,8 +58,9 @@ def update(
   def loss_of(lora: nnx.State, part: Parts):
     model = nnx.merge(graph, lora, base)
     logps, entropy = log_probabilities.of_completions(
-        model, part.prompt_ids, part.completion_ids, temperature=temperature, pad_id=pad_id
-    )
+        model, part.prompt_ids, part.completion_ids, temperature=temperature, pad_id=pad_id,
+        rematerialize=rematerialize,
+    )  # fmt: skip
     loss, metrics = losses.LOSSES[algorithm.name](logps, part.batch, algorithm)
     mask = part.batch.mask
     metrics["entropy"] = jnp.sum(entropy * mask)

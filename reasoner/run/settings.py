@@ -108,6 +108,11 @@ class Settings(Section, place="config"):
   def completions_per_micro_batch(self) -> int:
     return self.completions_per_step // self.train.micro_batches
 
+  @property
+  def evaluated_at_once(self) -> int:
+    """How many prompts: at least 32, since a step of decoding costs what reading the weights costs."""
+    return max(self.completions_per_step, 32)
+
   def check_devices(self, fsdp: int) -> None:
     """Raises ConfigError where a micro-batch does not divide over `fsdp` devices."""
     rows = self.completions_per_micro_batch
