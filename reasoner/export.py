@@ -38,7 +38,8 @@ def main(argv: list[str]) -> None:
   try:
     if argv[1:]:
       raise ConfigError(
-          f"{argv[1]!r} is no flag; accepted: --workdir, --output, --gguf, --evidence, --push_to_hub, --push_to_kaggle."
+          f"{argv[1]!r} is no flag; accepted: --workdir, --output, --gguf, --evidence, "
+          "--push_to_hub, --push_to_kaggle."
       )
     for name, example in (("workdir", "runs/seven_domain"), ("output", "export")):
       if not flags.FLAGS[name].value:
@@ -80,7 +81,7 @@ def export(
   finished = run.open()
   output.parent.mkdir(parents=True, exist_ok=True)
   with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as scratch:
-    whole = pathlib.Path(scratch, "whole")
+    whole = pathlib.Path(scratch, output.name)  # a page is titled by its directory
     if only_evidence:
       evidence.write(run, whole)
     else:

@@ -141,12 +141,7 @@ def learn(
       policy, algorithm, optimizer.adamw(config, rate),
       temperature=rollout.temperature, micro_batches=config.micro_batches, rematerialize=config.rematerialize,
   )  # fmt: skip
-  draw = grpo.Sampling(
-      max_new_tokens=rollout.max_new_tokens,
-      temperature=rollout.temperature,
-      top_p=rollout.top_p,
-      top_k=rollout.top_k or None,
-  )
+  draw = grpo.Sampling.of(rollout)
   with contextlib.ExitStack() as resources:
     saved = resources.enter_context(checkpoints.Checkpoints(
         workdir.checkpoints("grpo"),

@@ -1,7 +1,7 @@
 """One token of every row through Gemma 3: what sampling spends its time in.
 
   layers = lay_out(layers.of_model(model))                        # once a rollout
-  hidden, own = one_token(layers, table, final_norm, token, positions, caches, place, seen)
+  hidden, own = one_token(layers, table, final_norm, token, caches, is_prompt, length, place)
 
 A step multiplies every weight by a handful of rows, so it should cost what reading the weights costs. For
 `rows @ weight` a CPU's product copies the whole weight into panels first, which takes longer than the
@@ -101,8 +101,16 @@ def block(layer: layers_lib.Layer, x, positions, cache, place, seen):
   return layers_lib.block(layer, x, positions, attend), tuple(own)
 
 
-def one_token(layers, table, final_norm, token, positions, caches, place, seen):
-  """Feeds one token [n] of each row; returns the hidden states [n, width] that predict the next, and `block`'s own."""
+def one_token(layers, table, final_norm, token, caches, is_prompt, length, place):
+  """Feeds one token [n] of each row; returns the hidden states [n, width] that predict the next, and `block`'s own.
+
+  Args:
+    is_prompt: [n, s] bool, the places of prompts, without their padding. length: where completions begin.
+    place: where in the cache this token will go.
+  """
+  column = jnp.arange(is_prompt.shape[1])
+  seen = is_prompt | ((column >= length) & (column < place))
+  positions = (is_prompt.sum(axis=-1) + place - length)[:, None]
   x, owns = forward.embed(table, token[:, None]), []
   for layer, cache in zip(layers, caches, strict=True):
     x, own = block(layer, x, positions, cache, place, seen)

@@ -26,6 +26,7 @@ from jax.sharding import PartitionSpec
 from reasoner.policy import decoding
 from reasoner.policy import forward
 from reasoner.policy import layers as layers_lib
+from reasoner.policy.algorithms import RolloutSettings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,14 @@ class Sampling:
   temperature: float = 0.0
   top_p: float = 1.0
   top_k: int | None = None
+
+  @classmethod
+  def of(cls, settings: RolloutSettings) -> "Sampling":
+    """Returns how a run samples while it trains."""
+    return cls(
+        max_new_tokens=settings.max_new_tokens, temperature=settings.temperature, top_p=settings.top_p,
+        top_k=settings.top_k or None,
+    )  # fmt: skip
 
   @property
   def truncates(self) -> bool:
@@ -134,7 +143,6 @@ def generate(
 
   last, caches = forward.of_prompts(model, prompt_ids, pad_id)
   layers = decoding.lay_out(layers_lib.of_model(model))
-  column = jnp.arange(length + total)
 
   def write(carry, hidden):
     """Draws the token at `step` of every row at work that has not ended."""
@@ -156,10 +164,8 @@ def generate(
   def advance(carry):
     """Feeds the newest token and draws the next."""
     work, place = carry["work"], length + carry["step"] - 1
-    seen = work["is_prompt"] | ((column >= length) & (column < place))
-    positions = (work["is_prompt"].sum(axis=-1) + place - length)[:, None]
     hidden, owns = decoding.one_token(
-        layers, table, final_norm, work["newest"], positions, work["caches"], place, seen
+        layers, table, final_norm, work["newest"], work["caches"], work["is_prompt"], length, place
     )
     carry = write(carry, hidden)
     caches = [

@@ -78,7 +78,7 @@ class Writer:
 
 @functools.partial(jax.jit, static_argnames=("room", "pad_id"))
 def _read(graph, states, prompt_ids, *, room: int, pad_id: int):
-  """Returns the weights as `_feed` takes them; the logits [1, vocabulary] after a prompt [1, l]; its caches, with room."""
+  """Returns weights as `_feed` takes them, the logits [1, vocabulary] after a prompt [1, l], and roomy caches."""
   model = nnx.merge(graph, *states)
   weights = dict(
       layers=decoding.lay_out(layers.of_model(model)),
@@ -94,12 +94,11 @@ def _read(graph, states, prompt_ids, *, room: int, pad_id: int):
 def _feed(weights, token, prompt_ids, number, caches, *, pad_id: int):
   """Returns the logits after one more token, `number` of the completion from 0, and the caches with it."""
   is_prompt, length = prompt_ids != pad_id, prompt_ids.shape[1]
-  place, column = length + number, jnp.arange(caches[0][0].shape[2])
-  seen = jnp.pad(is_prompt, ((0, 0), (0, len(column) - length))) | ((column >= length) & (column < place))
-  positions = (is_prompt.sum(axis=-1) + number)[:, None]
+  place, room = length + number, caches[0][0].shape[2] - length
   hidden, owns = decoding.one_token(
-      token=token[None], positions=positions, caches=caches, place=place, seen=seen, **weights
-  )
+      token=token[None], caches=caches, is_prompt=jnp.pad(is_prompt, ((0, 0), (0, room))), length=length,
+      place=place, **weights
+  )  # fmt: skip
   goes_on = jnp.zeros(1, bool)
   caches = [decoding.written(cache, own, place, goes_on) for cache, own in zip(caches, owns, strict=True)]
   return decoding.logits(weights["table"], hidden), caches

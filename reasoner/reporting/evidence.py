@@ -4,7 +4,7 @@
 
 Config, rows' hashes, environment, metrics and all evaluation records stay as they are, but a record names
 its row by uid: its prompt is left out, and its reference where that is more than one word. The adapter is
-rounded to bfloat16. The report and samples.md (the first row of each domain, before and after) are made of
+rounded to bfloat16. The report and samples.md (the first rows of each domain, before and after) are made of
 these records. `Workdir.open` opens the directory as it opens a run's, where the base model can be had.
 """
 
@@ -80,7 +80,8 @@ def _write_rounded(adapter: pathlib.Path, output: pathlib.Path) -> None:
 def _samples(run: Workdir) -> str:
   """Returns samples.md: unselected, so that a page of successes is not all that one sees."""
   before, after = (
-      {r["uid"]: r for r in files.read_lines(path) if r["set"] == records_lib.HELD_OUT} for path in (run.before, run.after)
+      {r["uid"]: r for r in files.read_lines(path) if r["set"] == records_lib.HELD_OUT}
+      for path in (run.before, run.after)
   )
   lines = [f"The first {SAMPLES_SHOWN} held-out rows of each domain by uid, before and after GRPO, greedy."]
   for domain in sorted({r["domain"] for r in after.values()}):

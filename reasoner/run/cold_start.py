@@ -78,7 +78,7 @@ def supervise(
     start = saved.resume()
     if start == config.steps:
       return
-    most = config.completion_tokens or rollout.max_new_tokens
+    most = settings.trace_tokens
     traces = traces_lib.build_traces(
         examples,
         tokenizer,
@@ -93,7 +93,8 @@ def supervise(
     if not traces:
       raise ConfigError(f"config.cold_start: no trace fits {most} tokens.")
     shape = dict(
-        batch_size=config.batch_size, max_tokens=rollout.max_prompt_tokens + most, seed=settings.seed, divisor=mesh.shape["fsdp"],
+        batch_size=config.batch_size, max_tokens=rollout.max_prompt_tokens + most, seed=settings.seed,
+        divisor=mesh.shape["fsdp"],
     )  # fmt: skip
 
     def check(step: int, name: str, loss, gradient_norm) -> float:

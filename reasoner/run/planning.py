@@ -237,11 +237,7 @@ def programs(settings: Settings, source: models.ModelSource, devices: Sequence, 
         pad_id=_PAD_ID, eos_ids=_EOS_IDS, halvings=policy.halvings(completions), replicated=policy.replicated,
     )  # fmt: skip
 
-  drawn = grpo.Sampling(
-      max_new_tokens=limits.max_new_tokens, temperature=limits.temperature, top_p=limits.top_p,
-      top_k=limits.top_k or None,
-  )  # fmt: skip
-  work, lower = generate(train.prompts_per_step, algorithm.num_generations, drawn)
+  work, lower = generate(train.prompts_per_step, algorithm.num_generations, grpo.Sampling.of(limits))
   yield Program(name="rollout", phase="grpo", work=work, beside=kept, lower=lower)
 
   parts, n = layout.micro_batches, settings.completions_per_step // layout.micro_batches
@@ -283,7 +279,7 @@ def programs(settings: Settings, source: models.ModelSource, devices: Sequence, 
   cold = settings.cold_start
   if cold.steps:
     taught, kind = (base, nnx.Param) if source.from_nothing else (actor, nnx.LoRAParam)
-    most = cold.completion_tokens or limits.max_new_tokens
+    most = settings.trace_tokens
     length = limits.max_prompt_tokens + most
     length += length // 4
     # A row a trace: as many as there are at most, were each of full length.

@@ -109,6 +109,11 @@ class Settings(Section, place="config"):
     return self.completions_per_step // self.train.micro_batches
 
   @property
+  def trace_tokens(self) -> int:
+    """Of the longest completion that a cold start shows, its end token included."""
+    return self.cold_start.completion_tokens or self.rollout.max_new_tokens
+
+  @property
   def evaluated_at_once(self) -> int:
     """How many prompts: at least 32, since a step of decoding costs what reading the weights costs."""
     return max(self.completions_per_step, 32)

@@ -300,6 +300,7 @@ def test_evidence_opens_as_the_run_does_and_has_no_text_of_a_data_set(run, tmp_p
   assert {"config.json", "summary.json", "evaluation_after.jsonl", "report.html", "samples.md"} <= texts.keys()
   for name, text in texts.items():
     assert "Secret" not in text and "lighthouse" not in text and str(tmp_path) not in text, name
+  assert "<title>evidence</title>" in texts["report.html"]
   assert '"root": "DATA"' in texts["config.json"] and "DATA/more.jsonl" in texts["config.json"]
   assert '"reference": "7"' in texts["evaluation_after.jsonl"] and "wp/1: reference [withheld]" in texts["samples.md"]
   assert (tmp_path / "evidence" / "NOTICE").exists()

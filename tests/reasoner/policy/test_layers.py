@@ -91,10 +91,8 @@ def read(actor, prompts):
 
 @jax.jit
 def one_token(layers, table, final_norm, tokens, caches, is_prompt, step):
-  place, column = LENGTH + step, jnp.arange(LENGTH + ROOM)
-  seen = is_prompt | ((column >= LENGTH) & (column < place))
-  positions = is_prompt.sum(axis=1)[:, None] + step
-  hidden, owns = decoding.one_token(layers, table, final_norm, tokens, positions, caches, place, seen)
+  place = LENGTH + step
+  hidden, owns = decoding.one_token(layers, table, final_norm, tokens, caches, is_prompt, LENGTH, place)
   ended = jnp.zeros(len(tokens), bool)
   return hidden, [decoding.written(*pair, place, ended) for pair in zip(caches, owns)]
 
