@@ -26,6 +26,7 @@ _VISIBLE = re.compile(
     r"\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
     r"\U000e0000-\U000e0fff]"
 )
+_TAG = re.compile("|".join(TAGS))
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -55,6 +56,17 @@ def parse(text: str) -> Completion:
   if not _VISIBLE.search(reasoning) or not _VISIBLE.search(answer):
     return Completion(text=text, failure="empty")
   return Completion(text=text, reasoning=_encodable(reasoning).strip(), answer=_encodable(answer).strip())
+
+
+def mended(text: str) -> str:
+  """Returns a refused completion as a lenient reader takes it, in the format: what training without a gate scores.
+
+  The answer is what follows the last `<answer>`, else the last `</reasoning>`, else all of it; the
+  reasoning is what stands before, or all of it too. Where one of them stays empty, the gate refuses the result as well.
+  """
+  opener = next((tag for tag in (ANSWER_OPEN, REASONING_CLOSE) if tag in text), None)
+  before, _, answer = text.rpartition(opener) if opener else (text, "", text)
+  return render(*(_TAG.sub(" ", part) for part in (before, answer.split(ANSWER_CLOSE)[0])))
 
 
 def _encodable(text: str) -> str:

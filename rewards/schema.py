@@ -210,7 +210,16 @@ class RewardBreakdown:
     paid = [name for name, weight in self.weights.items() if weight]
     if not self.total:
       return dict.fromkeys(paid, 0.0)
-    return {n: 1.0 if n == "format" else self.guard_factor * float(self.scores[n]) for n in paid}
+    return {n: float(self.gate) if n == "format" else self.guard_factor * float(self.scores[n]) for n in paid}
+
+  def ungated(self, failure: str) -> "RewardBreakdown":
+    """Returns what a completion is paid that was scored though the gate refuses it: all but the format."""
+    offered = sum(self.weights.values())
+    total = self.total and max(0.0, self.total - self.weights["format"] / offered)
+    correct = None if self.correct is None else False
+    return dataclasses.replace(
+        self, gate=False, failure=failure, total=total, default_total=0.0, correct=correct
+    )
 
   def as_record(self) -> dict[str, Any]:
     """Returns what a line of JSON says of it; reasons and weights are left to `explain`."""

@@ -1,18 +1,21 @@
-"""What a trace reasons where its row has no rationale: a few words taken from the row, never a stock sentence.
+"""What a trace reasons where its row has no rationale: one short sentence about this row.
 
-  coding             first_repeated(text): loop, enumerate, condition.        the program's own steps
-  creative_writing   lighthouse, keeper, storm, letter.                       what the story is about
-  creative_ideation  raft, necklace, bath.                                    a word of each idea
-  summarization      Mackay, Cardiff, contract.                               what the summary names
-  science            plants, take in, gas: carbon dioxide.                    the question's words, the choice
+  coding             first_repeated takes text: it loops, calls enumerate and checks a condition.
+  creative_writing   It tells of lighthouse, keeper and storm.               what the story is about
+  creative_ideation  I think of raft, necklace and bath.                     a word of each idea
+  summarization      What matters is Mackay, Cardiff and contract.           what the summary names
+  science            Of these, carbon dioxide fits plants and gas.           the choice, the question's words
 
-A small model imitates a sentence that stands in every trace word by word, and in other domains too; a
-few words that differ from row to row end early and show what reasoning is for here: a plan.
+Each domain has several wordings, and the row's uid chooses: a small model imitates a sentence that stands in
+every trace word by word, and in other domains too. Three words at most, the last behind an "and": of longer
+lists without one a small model, decoding greedily, never found the end.
 """
 
 import ast
+from collections.abc import Sequence
 import re
 import warnings
+import zlib
 
 from reasoner.data.curation.language import ENGLISH
 from rewards.schema import Choice
@@ -22,15 +25,22 @@ from rewards.schema import UnitTests
 
 # For a data set card: what the reasoning of a row without a rationale is made of.
 MADE_OF = {
-    "coding": "name, arguments and first steps of the reference program",
-    "creative_writing": "content words of the story's beginning",
-    "creative_ideation": "a content word of each idea",
-    "summarization": "content words of the summary",
-    "science": "content words of the question, and the right choice",
+    "coding": "a sentence of name, arguments and first steps of the reference program",
+    "creative_writing": "a sentence of three content words of the story's beginning",
+    "creative_ideation": "a sentence of a content word of three ideas",
+    "summarization": "a sentence of three content words of the summary",
+    "science": "a sentence of two content words of the question and the right choice",
 }
 MADE_OF_OTHERS = "the task's first sentence"
 
-_MOST = 5
+_MOST = 3
+_WORDINGS = {
+    "coding": ("{} takes {}: it {}.", "{} gets {} and {}.", "Given {1}, {0} {2}."),
+    "creative_writing": ("It tells of {}.", "The story is about {}.", "It has {} in it.", "I begin with {}."),
+    "creative_ideation": ("I think of {}.", "One can start from {}.", "To mind come {}.", "It could be {}."),
+    "summarization": ("What matters is {}.", "The text is about {}.", "It comes down to {}.", "I keep {}."),
+    "science": ("Of these, {1} fits {0}.", "With {}, it must be {}.", "What goes with {} is {}."),
+}
 _WORD = re.compile(r"[^\W\d_][\w'’-]{3,}")
 _ITEM = re.compile(r"\n+|(?<=[.!?;])\s+")
 _RESTATED_WORDS = 24
@@ -43,19 +53,28 @@ def plan(example: Example, own_words: str) -> str:
     own_words: the prompt without what all prompts of its data set share.
   """
   reference = example.reference
-  made = ""
+  parts: tuple[str, ...] = ()
+  kind = "science" if isinstance(reference, Choice) else example.domain
   if isinstance(reference, UnitTests):
-    made = _steps(reference.text)
+    kind, parts = "coding", _steps(reference.text)
   elif isinstance(reference, Choice):
-    asked = ", ".join(_content(example.extra.get("task_text") or own_words, 3))
-    made = f"{asked}: {reference.text}" if asked else reference.text
+    asked = _content(example.extra.get("task_text") or own_words, 2)
+    parts = (_listed(asked), reference.text.rstrip("."))
+    if not asked:
+      return f"It must be {parts[1]}."
   elif isinstance(reference, Text):
+    named = reference.text
     if example.domain == "creative_ideation":
-      firsts = " ".join(word for item in _ITEM.split(reference.text) for word in _content(item, 1))
-      made = ", ".join(_content(firsts, _MOST))
-    else:
-      made = ", ".join(_content(reference.text, _MOST))
-  return f"{made.rstrip('.')}." if made else restated(own_words or example.prompt)
+      named = " ".join(word for item in _ITEM.split(named) for word in _content(item, 1))
+    parts = (_listed(_content(named, _MOST)),)
+  if not (parts and all(parts)) or kind not in _WORDINGS:
+    return restated(own_words or example.prompt)
+  wordings = _WORDINGS[kind]
+  return wordings[zlib.crc32(example.uid.encode()) % len(wordings)].format(*parts)
+
+
+def _listed(words: Sequence[str]) -> str:
+  return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def restated(own_words: str) -> str:
@@ -75,36 +94,37 @@ def _content(text: str, most: int) -> list[str]:
   return list(found.values())
 
 
-def _steps(program: str) -> str:
-  """Returns `name(arguments): steps` of a Python program, "" where it is none."""
+def _steps(program: str) -> tuple[str, ...]:
+  """Returns name, arguments and first steps of a Python program; () where it is none."""
   try:
     with warnings.catch_warnings():
       warnings.simplefilter("ignore")  # an odd escape in a row's string is the row's business
       tree = ast.parse(program)
   except (SyntaxError, ValueError, RecursionError, MemoryError):
-    return ""
+    return ()
   functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
   if not functions:
-    return ""
+    return ()
   main = functions[-1]
   nodes = sorted(
       (node for node in ast.walk(main) if hasattr(node, "lineno") and node is not main),
       key=lambda node: (node.lineno, node.col_offset),
   )
   steps = list(dict.fromkeys(filter(None, (_step(node, main.name) for node in nodes))))[:_MOST]
-  arguments = ", ".join(argument.arg for argument in main.args.args)
-  return f"{main.name}({arguments}): {', '.join(steps) or 'one expression'}"
+  arguments = _listed([argument.arg for argument in main.args.args]) or "nothing"
+  return main.name, arguments, _listed(steps or ["returns one expression"])
 
 
 _STEPS = {
-    ast.For: "loop", ast.While: "loop", ast.If: "condition", ast.IfExp: "condition", ast.ListComp: "comprehension",
-    ast.GeneratorExp: "comprehension", ast.DictComp: "comprehension", ast.SetComp: "comprehension",
-    ast.Lambda: "lambda", ast.FunctionDef: "helper function",
+    ast.For: "loops", ast.While: "loops", ast.If: "checks a condition", ast.IfExp: "checks a condition",
+    ast.ListComp: "builds a list", ast.GeneratorExp: "goes through values",
+    ast.DictComp: "builds a dictionary", ast.SetComp: "builds a set", ast.Lambda: "has a lambda",
+    ast.FunctionDef: "has a helper function",
 }  # fmt: skip
 
 
 def _step(node: ast.AST, name: str) -> str | None:
   if isinstance(node, ast.Call):
     called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", None)
-    return "recursion" if called == name else called
+    return "calls itself" if called == name else called and f"calls {called}"
   return _STEPS.get(type(node))

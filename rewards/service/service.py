@@ -36,6 +36,7 @@ import threading
 import time
 from typing import Any
 
+from rewards.format import mended
 from rewards.format import parse
 from rewards.schema import Example
 from rewards.schema import Model
@@ -78,6 +79,7 @@ class Service:
     completion_timeout_seconds: CPU time that one completion may use in a worker.
     batch_timeout_seconds: wall time for one batch. What is not scored by then is not scored, for
       reasons that are not the completion's.
+    gate: "none" scores what the format gate refuses, see Scoring; training alone has it.
     faults_path: where completions that met a bug are appended; None: a new temporary file.
 
   Raises:
@@ -94,16 +96,19 @@ class Service:
       num_workers: int | None = None,
       completion_timeout_seconds: float = 10.0,
       batch_timeout_seconds: float = 1800.0,
+      gate: str = "strict",
       faults_path: str | os.PathLike[str] | None = None,
   ):
     Scoring(
         num_workers=1 if num_workers is None else num_workers,
         completion_timeout_seconds=completion_timeout_seconds,
         batch_timeout_seconds=batch_timeout_seconds,
+        gate=gate,
     )
     plugins = tuple(os.path.abspath(plugin) for plugin in plugins)
     self._scorer = Scorer(rewards, defaults=defaults, plugins=plugins, has_model=has_model)
     self._batch_timeout = batch_timeout_seconds
+    self._strict = gate == "strict"
     self._faults_path = faults_path
     used = [c for domain in self._scorer.domains.values() for c in domain.components.values()]
     setup = dict(
@@ -161,6 +166,8 @@ class Service:
     WorkerError when workers die before they score anything.
     """
     groups = range(len(texts)) if groups is None else list(groups)
+    refused = {} if self._strict else {i: f for i, text in enumerate(texts) if (f := parse(text).failure)}
+    texts = [mended(text) if i in refused else text for i, text in enumerate(texts)]
     asked: list[dict[str, Any]] = [{} for _ in texts]
     if self._asks:
       try:
@@ -168,7 +175,7 @@ class Service:
       except ComponentError as error:
         self._keep_cases(error)
         raise
-    return self._request((list(examples), list(texts), groups, asked))
+    return self._request((list(examples), texts, groups, asked, refused))
 
   def score(
       self,
@@ -225,7 +232,7 @@ class Service:
         if request and request[0].set_running_or_notify_cancel():
           request[0].set_exception(WorkerError("this scoring service was closed."))
 
-  def _score(self, examples, texts, groups, together) -> list[RewardBreakdown]:
+  def _score(self, examples, texts, groups, together, refused) -> list[RewardBreakdown]:
     completions = [parse(text) for text in texts]
     for example, _, _ in zip(examples, completions, groups, strict=True):
       self._scorer.domain(example)
@@ -260,7 +267,7 @@ class Service:
     ]
     if bugs:
       _log.error("%d scores missing for bugs of ours: the completions are kept in %s.", len(bugs), self._keep(bugs))
-    return breakdowns
+    return [b.ungated(refused[i]) if i in refused else b for i, b in enumerate(breakdowns)]
 
   def _keep_cases(self, error: ComponentError) -> None:
     """Keeps the completions of a component's bug, and has the error say where."""

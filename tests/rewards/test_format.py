@@ -3,6 +3,8 @@
 import pytest
 
 from rewards.format import FAILURES
+from rewards.format import TAGS
+from rewards.format import mended
 from rewards.format import parse
 from rewards.format import render
 
@@ -76,3 +78,25 @@ def test_a_lone_surrogate_reaches_no_component():
 def test_a_megabyte_of_opening_tags_is_parsed_in_linear_time():
   assert parse("<reasoning>" * 100_000).failure == "unclosed"
   assert parse("<" * 1_000_000).failure == "missing"
+
+
+@pytest.mark.parametrize(
+    "text, reasoning, answer",
+    [
+        ("<reasoning>6 times 7</reasoning>\n42", "6 times 7", "42"),
+        ("So <answer>41</answer> no, <answer>42</answer> it is.", "So  41  no,", "42"),
+        ("<answer>42</answer><reasoning>late</reasoning>", None, None),  # nothing stands before the answer
+        ("42", "42", "42"),
+        ("", None, None),
+    ],
+)
+def test_a_lenient_reader_puts_a_refused_completion_into_the_format_where_it_can(text, reasoning, answer):
+  assert parse(text).failure
+  completion = parse(mended(text))
+  assert (completion.reasoning, completion.answer) == (reasoning or "", answer or "")
+  assert completion.failure == (None if answer else "empty")
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_what_a_lenient_reader_makes_has_each_tag_once(tag):
+  assert mended("".join(TAGS) * 3 + tag).count(tag) == 1

@@ -1,7 +1,5 @@
 """What a trace reasons where its row has no rationale."""
 
-import collections
-
 import pytest
 
 from reasoner.data import embedded_flaws
@@ -13,8 +11,21 @@ from rewards.schema import Text
 from rewards.schema import UnitTests
 
 
-def example(domain, reference, prompt="Tell me of the sea. Be brief."):
-  return Example(uid="set/1", domain=domain, prompt=prompt, reference=reference)
+def example(domain, reference, prompt="Tell me of the sea. Be brief.", uid="set/1"):
+  return Example(uid=uid, domain=domain, prompt=prompt, reference=reference)
+
+
+def said(domain, reference):
+  """Returns what plans of a row say under many uids."""
+  rows = [example(domain, reference, uid=f"set/{n}") for n in range(40)]
+  return {plans.plan(row, "Tell me of the sea. Be brief.") for row in rows}
+
+
+def program(text):
+  return UnitTests(tests=(), text=text)
+
+
+REPEATED = "def first_repeated(text):\n  for i, c in enumerate(text):\n    if c in text[:i]:\n      return c"
 
 
 @pytest.mark.parametrize(
@@ -22,40 +33,76 @@ def example(domain, reference, prompt="Tell me of the sea. Be brief."):
     [
         (
             "coding",
-            UnitTests(
-                tests=(),
-                text="def first_repeated(text):\n  for i, c in enumerate(text):\n    if c in text[:i]:\n      return c",
-            ),
-            "first_repeated(text): loop, enumerate, condition.",
+            program(REPEATED),
+            {
+                "first_repeated takes text: it loops, calls enumerate and checks a condition.",
+                "first_repeated gets text and loops, calls enumerate and checks a condition.",
+                "Given text, first_repeated loops, calls enumerate and checks a condition.",
+            },
         ),
-        ("coding", UnitTests(tests=(), text="def fact(n):\n  return n * fact(n - 1)"), "fact(n): recursion."),
-        ("coding", UnitTests(tests=(), text="def double(n): return 2 * n"), "double(n): one expression."),
-        ("coding", UnitTests(tests=(), text="not a program"), "Tell me of the sea."),
         (
             "creative_writing",
             Text(text="The lighthouse keeper had not been asleep. A storm, a letter: the keeper wept."),
-            "lighthouse, keeper, asleep, storm, letter.",
+            {
+                "It tells of lighthouse, keeper and asleep.",
+                "The story is about lighthouse, keeper and asleep.",
+                "It has lighthouse, keeper and asleep in it.",
+                "I begin with lighthouse, keeper and asleep.",
+            },
         ),
-        ("creative_ideation", Text(text="- A raft of corks\n- A necklace\n2. Raft races"), "raft, necklace."),
-        ("summarization", Text(text="Cardiff have sacked manager Malky Mackay."), "Cardiff, sacked, manager, Malky, Mackay."),
+        (
+            "creative_ideation",
+            Text(text="- A raft of corks\n- A necklace\n2. Raft races"),
+            {
+                "I think of raft and necklace.", "One can start from raft and necklace.",
+                "To mind come raft and necklace.", "It could be raft and necklace.",
+            },
+        ),
+        (
+            "summarization",
+            Text(text="Cardiff have sacked manager Malky Mackay."),
+            {
+                "What matters is Cardiff, sacked and manager.",
+                "The text is about Cardiff, sacked and manager.",
+                "It comes down to Cardiff, sacked and manager.",
+                "I keep Cardiff, sacked and manager.",
+            },
+        ),
         (
             "science",
             Choice(text="a gas", label="B", choices=(("A", "a fish"), ("B", "a gas"))),
-            "Tell, brief: a gas.",
+            {"Of these, a gas fits Tell and brief.", "With Tell and brief, it must be a gas.",
+             "What goes with Tell and brief is a gas."},
         ),
-        ("math", Number(text="4"), "Tell me of the sea."),
-        ("creative_writing", Text(text="So it was."), "Tell me of the sea."),
+        ("coding", program("not a program"), {"Tell me of the sea."}),
+        ("math", Number(text="4"), {"Tell me of the sea."}),
+        ("creative_writing", Text(text="So it was."), {"Tell me of the sea."}),
+        ("a_domain_of_a_plugin", Text(text="A lighthouse keeper."), {"Tell me of the sea."}),
+    ],
+)  # fmt: skip
+def test_a_plan_is_a_short_sentence_of_its_own_row_worded_by_its_uid(domain, reference, expected):
+  assert said(domain, reference) == expected
+
+
+@pytest.mark.parametrize(
+    "text, does",
+    [
+        ("def fact(n):\n  return n * fact(n - 1)", "calls itself"),
+        ("def double(n): return 2 * n", "returns one expression"),
+        (
+            "def squares(n):\n  def s(x): return x * x\n  return sum([s(i) for i in range(n)])",
+            "has a helper function, calls sum and builds a list",
+        ),
     ],
 )
-def test_a_plan_is_a_few_words_of_its_own_row(domain, reference, expected):
-  assert plans.plan(example(domain, reference), "Tell me of the sea. Be brief.") == expected
+def test_a_program_s_plan_names_its_first_steps(text, does):
+  name = text.split("(")[0].removeprefix("def ")
+  assert f"{name} takes n: it {does}." in said("coding", program(text))
 
 
-def test_no_sentence_stands_in_every_plan():
-  stories = [Text(text=f"The {noun} sang of {other}.") for noun, other in (("keeper", "storms"), ("baker", "bread"))]
-  words = [set(plans.plan(example("creative_writing", s), "Write.").rstrip(".").split(", ")) for s in stories]
-  shared = collections.Counter(word for own in words for word in own)
-  assert [word for word, n in shared.items() if n > 1] == ["sang"]  # the stories' own word
+def test_no_list_is_longer_than_three_words():
+  story = Text(text=" ".join(f"lantern{chr(97 + n)} sings." for n in range(20)))
+  assert {text.count(",") for text in said("creative_writing", story)} == {1}
 
 
 def test_the_embedded_corpus_keeps_sentences_that_its_small_model_can_learn():

@@ -147,6 +147,20 @@ def test_results_are_those_of_the_scorer_for_any_number_of_workers(plugin):
       assert service.score(examples, texts, groups) == expected
 
 
+def test_without_a_gate_what_it_refuses_is_paid_all_but_its_format(plugin):
+  texts = [render("I obey.", "ok"), "<reasoning>I obey.</reasoning> ok", "ok", render("I obey.", "no"), ""]
+  examples = [example(i) for i in range(len(texts))]
+  with Service(REWARDS, plugins=[plugin], num_workers=1, gate="none") as service:
+    found = service.score(examples, texts)
+  strict = Scorer(REWARDS, plugins=[plugin]).score(examples, texts)
+  assert [b.total for b in found] == pytest.approx([1.0, 0.8, 0.8, 0.2, 0.0])
+  assert [b.total for b in strict] == pytest.approx([1.0, 0.0, 0.0, 0.2, 0.0])
+  for loose, own in zip(found, strict):  # what is measured is measured as ever
+    assert (loose.gate, loose.failure, loose.default_total) == (own.gate, own.failure, own.default_total)
+    assert loose.correct == own.correct and sum(loose.parts.values()) >= loose.total
+  assert found[1].parts == {"format": 0.0, "obey": 1.0}
+
+
 def test_reasons_of_scores_arrive_with_them(service):
   (breakdown,) = score(service, ["ok"])
   assert breakdown.scores["obey"].reason == "compared"
