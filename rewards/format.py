@@ -4,8 +4,9 @@
   '42'
 
 The gate is strict because everything behind it is paid: exactly one closed pair of each tag,
-reasoning before answer, no overlap, both non-empty. Text outside of the tags is allowed: it is
-neither read nor paid. Tags are matched to the letter: `<Answer>` and `< answer>` are plain text.
+reasoning before answer, no overlap, both non-empty. A reasoning in which no word stands ("...", "&nbsp;",
+"<br>") or one word over and over ("banana banana banana") is empty. Text outside of the tags is allowed: it
+is neither read nor paid. Tags are matched to the letter: `<Answer>` and `< answer>` are plain text.
 """
 
 import re
@@ -27,6 +28,9 @@ _VISIBLE = re.compile(
     r"\U000e0000-\U000e0fff]"
 )
 _TAG = re.compile("|".join(TAGS))
+# Of reasoning, what is said: words, numbers and signs of arithmetic, but no markup and no layout.
+_UNSAID = re.compile(r"<[^<>]*>|&#?\w+;|\\[a-zA-Z]+")
+_SAID = re.compile(r"[^\W_]+|(?<=\d)\s*[-+*/=\u00d7\u00f7]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -45,7 +49,8 @@ def parse(text: str) -> Completion:
     A Completion whose `failure` is None when the format is right, else one of FAILURES:
     "missing" (a pair of tags never opens), "unclosed" (opened and never closed: usually truncated),
     "duplicate" (a tag twice), "order" (answer before or inside of reasoning, or closed before
-    opened), "empty" (nothing visible inside). Reasoning and answer are then empty.
+    opened), "empty" (nothing visible inside, or a reasoning that says nothing). Reasoning and answer
+    are then empty.
   """
   at = {tag: text.find(tag) for tag in TAGS}
   failure = _failure(text, at)
@@ -53,7 +58,9 @@ def parse(text: str) -> Completion:
     return Completion(text=text, failure=failure)
   reasoning = text[at[REASONING_OPEN] + len(REASONING_OPEN) : at[REASONING_CLOSE]]
   answer = text[at[ANSWER_OPEN] + len(ANSWER_OPEN) : at[ANSWER_CLOSE]]
-  if not _VISIBLE.search(reasoning) or not _VISIBLE.search(answer):
+  said = [word.strip().lower() for word in _SAID.findall(_UNSAID.sub(" ", reasoning))]
+  says_one_thing = len(said) > 1 == len(set(said))
+  if not said or says_one_thing or not all(map(_VISIBLE.search, (reasoning, answer))):
     return Completion(text=text, failure="empty")
   return Completion(text=text, reasoning=_encodable(reasoning).strip(), answer=_encodable(answer).strip())
 

@@ -25,4 +25,4 @@ def yes_no(completion: Completion, example: Example) -> Score | None:
   """
   if not isinstance(example.reference, (YesNo, Choice)):
     return None
-  return reading.score(completion.answer, example.reference, example.prompt)
+  return reading.score(completion.answer, example.reference, example.prompt, completion.reasoning)

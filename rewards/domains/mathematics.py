@@ -30,7 +30,7 @@ def math_answer(completion: Completion, example: Example) -> Score | None:
   """
   if not isinstance(example.reference, Number) or not example.reference.text:
     return None
-  return reading.score(completion.answer, example.reference, example.prompt)
+  return reading.score(completion.answer, example.reference, example.prompt, completion.reasoning)
 
 
 def warm() -> None:

@@ -28,4 +28,4 @@ def science_answer(completion: Completion, example: Example) -> Score | None:
   """
   if not isinstance(example.reference, (Choice, Text)):
     return None
-  return reading.score(completion.answer, example.reference, example.prompt)
+  return reading.score(completion.answer, example.reference, example.prompt, completion.reasoning)

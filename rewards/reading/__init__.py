@@ -16,7 +16,8 @@ Lead      "the answer is", "answer:", "A:", "####", the correct/best/final answe
           follows it. What stands before is work and not read, unless an earlier lead, or a line or clause
           that is nothing else, states another verdict, or its last clause doubts ("I don't think the
           answer is"). Several boxes are a list for a Formula and rivals for all else. To the letter, a
-          Number's or text's own reference is always right.
+          Number's or text's own reference is always right. The reasoning is no part of the answer, but its
+          last lead or box must not state another verdict.
 Beside    In the verdict's own sentence stand, beside the verdict, small words (the, it, is, has, there, of,
           total, left, answer, makes, costs, needs ...), words of the question (by stem: "takes" is
           "taken") and, for a Number or Formula, units of measure and money. Any other word refuses. So
@@ -99,44 +100,35 @@ class Refusal:
 
 
 _LETTERS = tuple((letter, "") for letter in "ABCDEFGHIJ")
+_WORDS = re.compile(r"\([A-Za-z ]+\)|[A-Za-z][a-z ]{2,}[A-Za-z ]*|\d{1,2}:\d\d[ apmAPM.]*")
 
 
-def read(text: str, reference: Reference, prompt: str = "") -> Verdict | Refusal:
+def read(text: str, reference: Reference, prompt: str = "", reasoning: str = "") -> Verdict | Refusal:
   """Returns what `text` states in reply to `prompt`, by the rules of this package's docstring.
 
   Args:
     text: what stands in the answer's tags; any text at all.
     reference: Number, Choice, YesNo or Text; a Text of one capital letter is a choice without texts.
+    reasoning: what stands in the reasoning's tags; it may conclude nothing else.
 
   Raises:
     TypeError: another kind of reference, which has no short answer.
   """
-  if isinstance(reference, (Number, Text)) and text.strip() == reference.text.strip() != "":
-    return Verdict(text.strip(), True)  # to the letter
+  kind = _kind(reference, prompt)
+  is_letter = isinstance(reference, (Number, Text)) and text.strip() == reference.text.strip() != ""
   try:
-    if isinstance(reference, Number):
-      return _number(text, reference.text, prompt)
-    said = sentences.prepared(text, sentences.MAX_WORDS_CHARACTERS)
-    if isinstance(reference, YesNo):
-      value = sentences.settle(said, choices.YesNoKind(prompt))
-      return Verdict("yes" if value else "no", value == reference.value)
-    if isinstance(reference, Text) and re.fullmatch("[A-J]", reference.text.strip()):
-      reference = Choice(label=reference.text.strip(), text="", choices=_LETTERS)
-    if isinstance(reference, Choice):
-      label = sentences.settle(said, choices.ChoiceKind(prompt, reference.choices))
-      own = [pair[0] for pair in reference.choices].index(reference.label)
-      return Verdict(label, label == choices.choices_of(reference.choices).labels[own])
-    if isinstance(reference, Text):
-      kind = choices.ShortTextKind(prompt, (reference.text, *reference.aliases))
-      return Verdict(reference.text, sentences.settle(said, kind))
+    said = "" if is_letter else sentences.prepared(text, kind.most_characters)
+    verdict = kind.expected if is_letter else sentences.settle(said, kind)
+    sentences.refuse_other_conclusion(reasoning, kind, verdict)
+    return Verdict(kind.shown(verdict), is_letter or kind.same(verdict, kind.expected))
   except Refused as refusal:
     return Refusal(refusal.cause, str(refusal))
-  raise TypeError(f"a reference of type {type(reference).__name__} has no short answer")
 
 
-def score(text: str, reference: Reference, prompt: str) -> Score:
-  """Returns 1.0 when `text` states the reference, else 0.0, with the reason."""
-  verdict, expected = read(text, reference, prompt), reference.text[-80:] or getattr(reference, "label", "")
+def score(text: str, reference: Reference, prompt: str, reasoning: str = "") -> Score:
+  """Returns 1.0 when `text` states the reference, else 0.0, with the reason; see `read`."""
+  verdict = read(text, reference, prompt, reasoning)
+  expected = reference.text[-80:] or getattr(reference, "label", "")
   if isinstance(verdict, Refusal):
     return Score(0.0, reason=f"{verdict.reason} Expected {expected!r}.", cause=verdict.cause)
   agrees = "is" if verdict.correct else "is not"
@@ -144,32 +136,37 @@ def score(text: str, reference: Reference, prompt: str) -> Score:
   return Score(float(verdict.correct), reason=reason)
 
 
-def _number(text: str, expected: str, prompt: str) -> Verdict:
-  reference, answer = reference_of(expected), sentences.prepared(text)
-  if isinstance(reference, numbers.Value):
-    false = next((e for e in numbers.equations(answer) if not e.true), None)
-    if false:
-      raise Refused("false_equation", f"Number: {false.text[:60]!r} is false.")
-    value = sentences.settle(answer, numbers.NumberKind(prompt))
-    return Verdict(str(value), numbers.equal(value, reference, prompt))
-  if _WORDS.fullmatch(wordy(reference)):
-    return Verdict(reference, sentences.settle(answer, choices.ShortTextKind(prompt, (reference,))))
-  formula_ = sentences.settle(answer, formula.FormulaKind(prompt))
-  return Verdict(formula_, formula.equal(formula_, reference, prompt))
-
-
-_WORDS = re.compile(r"\([A-Za-z ]+\)|[A-Za-z][a-z ]{2,}[A-Za-z ]*|\d{1,2}:\d\d[ apmAPM.]*")
+def _kind(reference: Reference, prompt: str) -> sentences.Kind:
+  """How answers to a question with this reference are read."""
+  if isinstance(reference, YesNo):
+    return choices.YesNoKind(prompt, reference.value)
+  if isinstance(reference, Text) and re.fullmatch("[A-J]", reference.text.strip()):
+    reference = Choice(label=reference.text.strip(), text="", choices=_LETTERS)
+  if isinstance(reference, Choice):
+    return choices.ChoiceKind(prompt, reference)
+  if isinstance(reference, Text):
+    return choices.ShortTextKind(prompt, (reference.text, *reference.aliases))
+  if not isinstance(reference, Number):
+    raise TypeError(f"a reference of type {type(reference).__name__} has no short answer")
+  expected = reference_of(reference.text)
+  if isinstance(expected, numbers.Value):
+    return numbers.NumberKind(prompt, expected)
+  if _WORDS.fullmatch(wordy(expected)):
+    return choices.ShortTextKind(prompt, (expected,))
+  return formula.FormulaKind(prompt, expected)
 
 
 @functools.lru_cache(maxsize=4096)
 def reference_of(text: str) -> numbers.Value | str:
   """A reference as a number, else as a formula; what follows its last lead or box, on trust."""
-  prepared = sentences.prepared(text)
-  boxed, leads = sentences.boxes(prepared), sentences.leads(prepared)
-  stated = ", ".join(dict.fromkeys(content for _, _, content in boxed))
-  stated = stated or prepared[leads[-1].end() if leads else 0 :].strip(" :\n")
-  stated = stated + "%" if boxed and re.match(r"[\s$]*(?:%|percent\b)", prepared[boxed[-1][1] :]) else stated
+  stated = text
   try:
+    prepared = sentences.prepared(text)
+    boxed, leads = sentences.boxes(prepared), sentences.leads(prepared)
+    stated = ", ".join(dict.fromkeys(content for _, _, content in boxed))
+    stated = stated or prepared[leads[-1].end() if leads else 0 :].strip(" :\n")
+    is_percent = boxed and re.match(r"[\s$]*(?:%|percent\b)", prepared[boxed[-1][1] :])
+    stated += "%" if is_percent else ""
     return numbers.trusted(stated)
   except Refused:
     return formula.bare(stated)
@@ -188,9 +185,6 @@ def reaches(text: str, number: str) -> bool:
     text: reasoning of any kind; what cannot be read in it is passed over.
     number: a number as an answer or a reference writes it.
   """
-  try:
-    value = reference_of(number)
-  except Refused:
-    return False
+  value = reference_of(number)
   found = [*numbers.equations(text), *(e for e in numbers.equations(text, 0) if "=" not in e.text)]
   return isinstance(value, numbers.Value) and any(e.true and e.value.value == value.value for e in found)

@@ -16,6 +16,7 @@ from rewards.reading.sentences import SENTENCE
 from rewards.reading.words import key
 from rewards.reading.words import Refused
 from rewards.reading.words import tokens
+from rewards.schema import Choice
 
 _LONGEST_HEAD, _MOST_HEADS = 600, 16
 _HEAD_END = re.compile(
@@ -97,9 +98,10 @@ class ChoiceKind(Kind):
 
   name = "Choice"
 
-  def __init__(self, prompt: str, pairs: tuple[tuple[str, str], ...]):
-    super().__init__(prompt)
-    self.choices = choices_of(pairs)
+  def __init__(self, prompt: str, reference: Choice):
+    self.choices = choices_of(reference.choices)
+    own = [label for label, _ in reference.choices].index(reference.label)
+    super().__init__(prompt, self.choices.labels[own])
 
   def take(self, body: str) -> tuple[str, str] | None:
     body = wordy(body)
@@ -136,7 +138,7 @@ class ChoiceKind(Kind):
     found = self.choices.label.fullmatch(line)
     return self.choices.label_of(found) if found else self._named(line)
 
-  def check(self, verdict: str, reason: str) -> None:
+  def check(self, verdict: str, reason: str, answer: str) -> None:
     """Refuses a reason that withdraws the choice, or names another one and does not dismiss it."""
     own = re.match(r"[\s.:,;|)(\u2014-]*", reason).end()
     for head in heads(reason[own:]):  # its text behind its label comes first, even where it is a label too
@@ -193,8 +195,9 @@ class ShortTextKind(Kind):
   name = "ShortText"
 
   def __init__(self, prompt: str, texts: tuple[str, ...]):
-    super().__init__(prompt)
+    super().__init__(prompt, True)
     self.keys, self.names = _accepted(texts)
+    self.shown = lambda verdict: texts[0]
 
   def take(self, body: str) -> tuple[bool, str] | None:
     body = wordy(body)
@@ -230,7 +233,7 @@ class ShortTextKind(Kind):
     own = [word for word in tokens(wordy(line)) if word not in _LEADING]
     return None if not 0 < len(own) <= 3 or line.rstrip().endswith(":") else key(wordy(line)) in self.keys
 
-  def check(self, verdict: bool, reason: str) -> None:
+  def check(self, verdict: bool, reason: str, answer: str) -> None:
     """Refuses whatever is not shown to be a reason: it may be a further candidate."""
     known = words.prompt_words(self.prompt)
     aside = _ASIDE.match(reason)
@@ -292,6 +295,9 @@ class YesNoKind(Kind):
 
   name = "YesNo"
 
+  def shown(self, verdict: bool) -> str:
+    return "yes" if verdict else "no"
+
   def take(self, body: str) -> tuple[bool, str] | None:
     body = wordy(body)
     match = _YES_OR_NO.match(body)
@@ -301,7 +307,7 @@ class YesNoKind(Kind):
     line = wordy(line).strip(" .,;:!").lower()
     return line in _POSITIVE if line in ("yes", "no", "true", "false") else None
 
-  def check(self, verdict: bool, reason: str) -> None:
+  def check(self, verdict: bool, reason: str, answer: str) -> None:
     """Refuses a reason that says the other word, withdraws the verdict, or denies it."""
     if not verdict:
       reason = re.sub(r"(?i)^[\s,.]*(?:not|nope|incorrect)(?=[\s.!]*$)", "", reason)  # "No \u274c"

@@ -20,6 +20,7 @@ from rewards.reading.algebra import value
 from rewards.reading.algebra import work
 from rewards.reading.dress import undress
 from rewards.reading.sentences import Kind
+from rewards.reading.sentences import MAX_ANSWER_CHARACTERS
 from rewards.reading.words import Refused
 
 _DISPLAY = re.compile(  # as long as a formula may be: many that never close are quadratic else
@@ -59,6 +60,10 @@ class FormulaKind(Kind):
   """How a formula is read; verdicts are texts of formulas."""
 
   name = "Formula"
+  most_characters = MAX_ANSWER_CHARACTERS
+
+  def same(self, verdict: str, other: str) -> bool:
+    return equal(verdict, other, self.prompt)
 
   def take(self, body: str) -> tuple[str, str] | None:
     """The first formula in delimiters, names aside, or a list of them; without delimiters one clause."""
@@ -94,7 +99,7 @@ class FormulaKind(Kind):
     whole = _SEGMENT.fullmatch(line.strip())
     return bare(whole[1]) if whole and not re.search(r"[=<>]|(?<!\\)[A-Za-z]{2}", whole[1]) else None
 
-  def check(self, verdict: str, reason: str) -> None:
+  def check(self, verdict: str, reason: str, answer: str) -> None:
     """Refuses a reason that withdraws the formula, restricts it, or names another value."""
     words.refuse_behind(reason)
     words.refuse_beside(re.findall("[A-Za-z']{2,}", _BEHIND.match(reason)[0]), self.prompt, words.UNITS)

@@ -13,6 +13,7 @@ from rewards.reading import words
 from rewards.reading.dress import compiled
 from rewards.reading.dress import respelled
 from rewards.reading.sentences import Kind
+from rewards.reading.sentences import MAX_ANSWER_CHARACTERS
 from rewards.reading.words import Refused
 
 MAX_STATEMENT_CHARACTERS = 2_000
@@ -30,7 +31,9 @@ _SPELLING = compiled(
     (r"(?<=\d) plus (?=\d)", "+"),
     (r"(?i)\b(?:minus|negative) (?=\d)", "-"),
     (r"(?i)(?<=\d)\s*percent\b", "%"),
-    (r"<<[^<>]*=\s*([-\d.]+)>>(?:\s*\1(?!\.?\d))?", r"\1"),
+    # A calculator's mark and the number that it repeats, or, where it does not, both.
+    (r"<<[^<>]*=\s*(-?\d{1,15}(?:\.\d{1,9})?)>>[^\S\n]*(-?\d{1,15}(?:\.\d{1,9})?(?![\d.]*\d))?",
+     lambda m: m[1] if not m[2] or float(m[1]) == float(m[2]) else f"{m[1]} {m[2]}"),
     (r"([*/+-]\s*\(?-?[\d.,]{1,40}\)?)\s+(?:is|equals|makes|gives)\s+(?=-?\d)", r"\1 = "),
     (r"(\d\s*(?:m|[a-z]{2,9}))\s*\^\s*[({]?[23][)}]?", r"\1"),  # a square unit
 )  # fmt: skip
@@ -153,6 +156,10 @@ class NumberKind(Kind):
   """How numbers are read; verdicts are Values."""
 
   name = "Number"
+  most_characters = MAX_ANSWER_CHARACTERS
+
+  def same(self, verdict: Value, other: Value) -> bool:
+    return equal(verdict, other, self.prompt)
 
   def take(self, body: str) -> tuple[Value, str] | None:
     """The number that `body` states first, and the text behind it; of lines of equations the last."""
@@ -209,8 +216,11 @@ class NumberKind(Kind):
     found = re.fullmatch(rf"(\s*-?\s*{_NUMBER}(?:\s*/\s*[0-9]+)?\s*%?)\s*[A-Za-z]*", line)
     return _chain(_CHAIN.match(found[1])).value if found else None
 
-  def check(self, value: Value, reason: str) -> None:
-    """Refuses a reason that withdraws the number or names another one."""
+  def check(self, value: Value, reason: str, answer: str) -> None:
+    """Refuses a false equation anywhere, and a reason that withdraws the number or names another one."""
+    false = next((e for e in equations(answer) if not e.true), None)
+    if false:
+      raise Refused("false_equation", f"Number: {false.text[:60]!r} is false.")
     words.refuse_behind(reason)
     for match in _CHAIN.finditer(spelled(reason)):
       try:

@@ -78,9 +78,18 @@ class Kind:
   """How one kind of verdict is read; `settle` asks these and knows nothing else about it."""
 
   name = ""
+  most_characters = MAX_WORDS_CHARACTERS
 
-  def __init__(self, prompt: str):
+  def __init__(self, prompt: str, expected):
     self.prompt = prompt
+    self.expected = expected  # the verdict that is right
+
+  def same(self, verdict, other) -> bool:
+    """Whether a verdict says what another one does."""
+    return verdict == other
+
+  def shown(self, verdict) -> str:
+    return str(verdict)
 
   def take(self, body: str):
     """(verdict, reason): what `body` states first and the text behind it; None where it states nothing."""
@@ -90,8 +99,8 @@ class Kind:
     """The verdict of a line that is nothing else, or None."""
     raise NotImplementedError
 
-  def check(self, verdict, reason: str) -> None:
-    """Refuses a reason that withdraws the verdict or names another candidate."""
+  def check(self, verdict, reason: str, answer: str) -> None:
+    """Refuses a reason that withdraws the verdict or names another candidate, in the whole `answer`."""
     raise NotImplementedError
 
   def box(self, contents: list[str], tail: str):
@@ -99,6 +108,12 @@ class Kind:
     if len(contents) > 1:
       raise Refused("several", "Lead: two boxes state different verdicts.")
     return self.take(contents[0] + tail)
+
+  def agrees(self, verdict, other) -> bool:
+    try:
+      return self.same(verdict, other)
+    except Refused:
+      return False
 
   def take_or_none(self, body: str):
     try:
@@ -134,7 +149,7 @@ def settle(text: str, kind: Kind):
   verdict, reason = taken
   words.refuse_before(_CLAUSE.split(work[-300:])[-1])
   _refuse_rivals(kind, verdict, work, earlier)
-  kind.check(verdict, reason)
+  kind.check(verdict, reason, text)
   return verdict
 
 
@@ -143,9 +158,19 @@ def _refuse_rivals(kind: Kind, verdict, work: str, earlier: list[re.Match]) -> N
   starts = [lead.start() for lead in earlier[1:]] + [len(work)]
   for lead, end in zip(earlier, starts):
     other = kind.take_or_none(SENTENCE.split(work[lead.end() : end].strip(" :\n"))[0])
-    if other is not None and other[0] != verdict:
+    if other is not None and not kind.agrees(verdict, other[0]):
       raise Refused("several", "Lead: an earlier lead states another verdict.")
   for line in re.split(r"[.!?;,]+(?=\s|$)|\n+", re.sub(r"(?m)^\s*\d{1,2}[.)]\s", " ", work)):
     other = kind.bare(line) if 0 < len(line.strip()) < 200 else None
-    if other is not None and other != verdict:
+    if other is not None and not kind.agrees(verdict, other):
       raise Refused("several", f"Lead: {line.strip()[:60]!r} before it is another verdict.")
+
+
+def refuse_other_conclusion(reasoning: str, kind: Kind, verdict) -> None:
+  """Refuses a verdict where the last lead or box of the reasoning states another one."""
+  text = undress(reasoning[-kind.most_characters :])
+  found = [(m.start(), SENTENCE.split(text[m.end() :].strip(" :\n"))[0]) for m in leads(text)[-1:]]
+  found += [(start, content) for start, _, content in boxes(text)[-1:]]
+  other = kind.take_or_none(max(found)[1]) if found else None
+  if other is not None and not kind.agrees(verdict, other[0]):
+    raise Refused("several", "Lead: the reasoning concludes otherwise.")

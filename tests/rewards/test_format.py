@@ -21,7 +21,7 @@ def test_parsing_gives_back_what_was_rendered_without_outer_white_space():
         "Sure!\n<reasoning>a</reasoning>\n\nso\n<answer>b</answer>\nDone.",
         "<reasoning>a < b > c </p></reasoning><answer>b</answer>",
         "<reasoning>a <Answer> b</reasoning><answer>b</answer>",  # another case is plain text
-        "<reasoning>\U0001f914</reasoning><answer>\u4e2d</answer>",
+        "<reasoning>\u60f3</reasoning><answer>\U0001f914</answer>",
     ],
 )
 def test_one_closed_pair_of_each_in_order_passes(text):
@@ -100,3 +100,16 @@ def test_a_lenient_reader_puts_a_refused_completion_into_the_format_where_it_can
 @pytest.mark.parametrize("tag", TAGS)
 def test_what_a_lenient_reader_makes_has_each_tag_once(tag):
   assert mended("".join(TAGS) * 3 + tag).count(tag) == 1
+
+
+@pytest.mark.parametrize("nothing", [
+    "&nbsp;", "&#160; &emsp;", "?", "...", "\u2014", "<br>", "<p> </p>", "<!-- -->", "$$", r"\quad", "**", "\U0001f914", "=",
+    "banana banana banana", "Banana, banana!", "so so", "5 5 5", "yes\nyes\nyes",
+])  # fmt: skip
+def test_a_reasoning_without_a_word_or_with_one_over_and_over_is_empty(nothing):
+  assert parse(render(nothing, "60")).failure == "empty"
+
+
+@pytest.mark.parametrize("said", ["a", "Multiply.", "\u60f3", "12+12+12", "5 * 5", "5\u00d75 = 25", "2x = x + x", "no, yes", "a < b, b > c"])
+def test_few_words_and_bare_arithmetic_are_a_reasoning(said):
+  assert parse(render(said, "60")).failure is None

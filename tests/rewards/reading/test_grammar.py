@@ -253,6 +253,29 @@ def test_reasoning_is_read_by_its_sentences_and_equations():
   assert not reading.reaches("5 * 12 = 61", "61") and not reading.reaches("There are 60.", "60")
 
 
+@pytest.mark.parametrize(("kind", "right", "concludes", "agrees"), [
+    ("Number", "60", ["The answer is 61.", "A: 72", r"We get \boxed{59}.", "#### 50\nThe end.", "The answer is 60. The answer is 61."],
+     ["The answer is 60.0 apples.", r"\boxed{60}", "The answer is 61. No, the answer is 60.", "5 + 12 = 17. So 17.", "The answer is in apples."]),
+    ("Formula", r"$2\sqrt{3}$", [r"\boxed{3\sqrt{2}}", r"The answer is $\sqrt{3}$."], [r"\boxed{\sqrt{12}}", r"The answer is $2 \sqrt 3$."]),
+    ("Choice", "B", ["The answer is A.", "The correct option is (C).", r"\boxed{D}"], ["The answer is (B).", "The answer is a gas.", "Not A."]),
+    ("YesNo", "Yes", ["So the answer is no."], ["So the answer is yes.", "The answer is not clear at first.", "No fish drowns."]),
+])  # fmt: skip
+def test_a_reasoning_whose_last_lead_or_box_states_another_verdict_refuses_the_answer(kind, right, concludes, agrees):
+  prompt, reference, *_ = KINDS[kind]
+  for answer in dict.fromkeys((right, reference.text or right)):
+    for reasoning in concludes:
+      refused = reading.score(answer, reference, prompt, reasoning)
+      assert refused == 0.0 and "the reasoning concludes otherwise" in refused.reason, (answer, reasoning)
+    assert [r for r in agrees if reading.score(answer, reference, prompt, r) != 1.0] == []
+
+
+def test_a_calculators_mark_and_what_it_repeats_are_one_number():
+  text = "It is 2*3 = $<<2*3=6.0>>6.00 and 6+1=<<6+1=7>>7, 7+1=<<7+1=8>> or 8+1=<<8+1=9>>10."
+  assert [e.text for e in reading.equations(text)] == ["2*3 = 6.0", "6+1=7", "7+1=8", "8+1=9"]
+  assert reading.score("It is 2*3 = <<2*3=6.0>>6", Number(text="6"), "") == 1.0
+  assert [reading.score("2*3=<<2*3=6>>7", Number(text=n), "") for n in ("6", "7", "67")] == [0.0, 0.0, 0.0]
+
+
 def test_verdicts_are_pickled_and_programs_have_no_short_answer():
   verdict = reading.read("60", Number(text="60"), "")
   assert pickle.loads(pickle.dumps(verdict)) == verdict == reading.Verdict("60", True)
