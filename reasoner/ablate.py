@@ -19,6 +19,7 @@ end. A model that starts from nothing has one cold start a seed, which all runs 
 import argparse
 from collections.abc import Sequence
 import dataclasses
+import json
 import os
 import pathlib
 import shlex
@@ -57,11 +58,15 @@ def plan(
   Raises:
     ConfigError: one of them cannot be run.
   """
-  jobs = []
+  jobs, configs = [], {}
 
   def add(directory: pathlib.Path, fields: Sequence[str], compared: bool = True) -> assemble.Rows:
     flags = [*overrides, *(f"{recipes.PREFIX}{field}" for field in fields)]
-    checked = assemble.assemble_rows(*recipes.load(recipe, flags, Settings))
+    config, defaults = recipes.load(recipe, flags, Settings)
+    checked = assemble.assemble_rows(config, defaults)
+    same = configs.setdefault(json.dumps(Settings.plain(config), sort_keys=True), directory)
+    if same != directory:
+      raise ConfigError(f"{directory} and {same} would be one run: their configs do not differ.")
     arguments = f"--config={recipe}", f"--workdir={directory}", *flags
     jobs.append(Job(workdir=Workdir(directory), arguments=arguments, compared=compared))
     return checked

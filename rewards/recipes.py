@@ -142,7 +142,7 @@ def _parse(text: str, current: Any, flag: str) -> Any:
   try:
     value = ast.literal_eval(text)
   except (ValueError, SyntaxError, MemoryError, RecursionError):
-    value = {"true": True, "false": False, "none": None}.get(text.lower(), text)
+    value = {"true": True, "false": False}.get(text.lower(), text)
   if isinstance(current, bool):
     accepted, fits = "true or false", isinstance(value, bool)
   elif isinstance(current, int):

@@ -98,6 +98,17 @@ def test_a_variant_that_cannot_run_is_refused_before_any_does(field, sentence, t
     plan(tmp_path, [variant])
 
 
+def test_two_variants_that_are_one_config_are_refused_before_hours_go_into_them(tmp_path):
+  with pytest.raises(ConfigError, match="slow/seed_0 and .*as_it_is/seed_0 would be one run"):
+    plan(tmp_path, [other("slow", "train.learning_rate=0.001")])
+
+
+def test_none_as_a_text_is_a_value_where_a_field_has_one_of_that_name(tmp_path):
+  plan(tmp_path, [other("undivided", "grpo.scale_rewards=none")])
+  config, _ = recipes.load(RECIPE, ["--config.grpo.scale_rewards=none", "--config.grpo.epsilon=None"], Settings)
+  assert (config.grpo.scale_rewards, config.grpo.epsilon) == ("none", None)
+
+
 def test_a_setting_that_only_its_reward_knows_can_be_varied(tmp_path):
   job = plan(tmp_path, [other("free", "rewards.creative_writing.pasting.free=0.3")])[-1]
   assert "--config.rewards.creative_writing.pasting.free=0.3" in job.arguments
