@@ -212,7 +212,10 @@ def test_a_step_runs_on_eight_devices_as_fsdp_times_tp():
       assert all(np.isfinite(v) for v in metrics.values()), metrics
       print("devices", jax.device_count(), "loss", metrics["loss"])
   """
-  environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
+  environment = os.environ | {
+      "XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu",
+      "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # no number is compared: programs need not be quick
+  }
   done = subprocess.run(
       [sys.executable, "-c", textwrap.dedent(program)], env=environment, capture_output=True, text=True, timeout=300
   )

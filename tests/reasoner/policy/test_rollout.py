@@ -20,7 +20,7 @@ PROMPTS = [list(range(6, 12)), list(range(20, 30)), [7]]
 def full_logits(policy, rollout):
   """Returns [n, t, vocabulary]: Tunix's own forward pass over prompt and completion, no cache."""
   tokens = np.concatenate([rollout.prompt_ids, rollout.completion_ids], axis=1)
-  return np.array(tunix_call(policy.actor, jnp.asarray(tokens)))[:, rollout.prompt_ids.shape[1] - 1 : -1]
+  return np.array(nnx.jit(tunix_call)(policy.actor, jnp.asarray(tokens)))[:, rollout.prompt_ids.shape[1] - 1 : -1]
 
 
 def test_greedy_tokens_are_the_arg_max_of_a_full_forward_pass(policy):

@@ -5,6 +5,7 @@ import json
 import pathlib
 
 import jax
+from jax.experimental.compilation_cache import compilation_cache
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -89,15 +90,16 @@ def test_layouts_are_ranked_and_each_can_be_put_into_the_recipe():
 
 @pytest.fixture(scope="module")
 def compiler_cache(tmp_path_factory):
-  """What a test of this file compiles, another need not."""
-  names = "jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs"
-  before = [getattr(jax.config, name) for name in names]
-  path = tmp_path_factory.mktemp("compiled")
-  for name, value in zip(names, (str(path), 0.0)):
-    jax.config.update(name, value)
+  """A cache of this file's own: what is in it was compiled here."""
+
+  def use(directory):
+    compilation_cache.reset_cache()  # JAX opens one directory, once
+    jax.config.update("jax_compilation_cache_dir", directory)
+
+  before, path = jax.config.jax_compilation_cache_dir, tmp_path_factory.mktemp("compiled")
+  use(str(path))
   yield path
-  for name, value in zip(names, before):
-    jax.config.update(name, value)
+  use(before)
 
 
 def test_the_reckoned_operations_are_those_that_a_compiler_counts(compiler_cache):
