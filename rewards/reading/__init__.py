@@ -72,8 +72,8 @@ from rewards.reading import choices
 from rewards.reading import formula
 from rewards.reading import numbers
 from rewards.reading import sentences
+from rewards.reading.dress import undress
 from rewards.reading.dress import wordy
-from rewards.reading.numbers import equations  # noqa: F401, for those who read reasoning
 from rewards.reading.words import Refused
 from rewards.schema import Choice
 from rewards.schema import Number
@@ -178,6 +178,11 @@ def stated(sentence: str, reference: Choice | YesNo, prompt: str = "") -> str | 
   return verdict.stated if isinstance(verdict, Verdict) else None
 
 
+def equations(text: str, least: int = 1) -> list[numbers.Chain]:
+  """Returns the chains of plain arithmetic in reasoning; `numbers.equations` of what its dress leaves."""
+  return numbers.equations(undress(text), least)
+
+
 def reaches(text: str, number: str) -> bool:
   """Says whether arithmetic in `text` arrives at `number`: a true chain or an expression has its value.
 
@@ -186,5 +191,5 @@ def reaches(text: str, number: str) -> bool:
     number: a number as an answer or a reference writes it.
   """
   value = reference_of(number)
-  found = [*numbers.equations(text), *(e for e in numbers.equations(text, 0) if "=" not in e.text)]
+  found = [*equations(text), *(e for e in equations(text, 0) if "=" not in e.text)]
   return isinstance(value, numbers.Value) and any(e.true and e.value.value == value.value for e in found)

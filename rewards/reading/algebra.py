@@ -42,8 +42,6 @@ _SPELLING = compiled(
     (r"\\(?:geqslant|geqq|geq)(?![a-zA-Z])|>=", r"\\ge "), (r"\\gt(?![a-zA-Z])", ">"),
     (r"\\(?:neq|not\s*=)|!=", r"\\ne "),
     (r"\\(?:lbrace(?![a-zA-Z])|\{)", "⦃"), (r"\\(?:rbrace(?![a-zA-Z])|\})", "⦄"),
-    (rf"\\(?:operatorname|mathrm)\s*\{{({_FUNCTIONS})\}}", r"\\\1 "),
-    (r"\\(?:text\w*|mbox|math(?:rm|bf|it|sf)|bf)\s*\{([^{}]*)\}", r" \1 "),
     (r"(?i)all real numbers|all reals|\\mathbb\s*(?:\{R\}|R)", r"(-\\infty,\\infty)"),
     (r"(?i)\\varnothing|⦃\s*⦄|no (?:real )?solutions?|(?:the )?empty set", r"\\emptyset "),
     (rf"(?<![\\A-Za-z])(sqrt|pi|infty|theta|{_FUNCTIONS})(?![A-Za-z])", r"\\\1 "),
@@ -55,7 +53,7 @@ _SPELLING = compiled(
     (rf"(\\(?:{_FUNCTIONS}))\s*\^\s*\{{?(\d)\}}?\s*({_ARGUMENT}|\([^()]*\))", r"(\1{\3})^\2"),  # \sin^2 x
     (rf"(\\(?:{_FUNCTIONS})(?:_\w+)?)(?![A-Za-z])(?!\s*[({{^_])\s*({_ARGUMENT})", r"\1{\2}"),
     (r"(\d+|[a-z]|\([^()]*\))\s*!", r"\\fact{\1}"), (r"\|([^|]{1,40})\|", r"\\abs{\1}"),
-    (r"\\pmod\s*(?:\{\w+\}|\d)|\(\s*\\?mod\s*\w+\s*\)|°\s*$", " "),
+    (r"°\s*$", " "),
     (r"(?<=[)\]}⦄])\s*U\s*(?=[(\[{⦃])|\\bigcup(?![a-zA-Z])", r"\\cup "),
 )  # fmt: skip
 _MATRIX = re.compile(

@@ -60,6 +60,11 @@ _MARKUP = compiled(
     (r"\\\\(?=(?:d?frac|sqrt|boxed|pi|left|right|text|cup|infty|pm)\b)", r"\\"),  # escaped twice
     (r"(?<!\\)\\!\s*", ""),
     (r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|limits)(?![a-zA-Z])\.?", ""),
+    (r"\$\$|(?<!\\)\\[()\[\]]", "$"),  # one delimiter of formulas
+    (r"\\operatorname\s*\{(\w+)\}", r"\\\1 "),
+    (r"(?<=\d)(?=\\(?:text|mathrm|mbox))", " "),
+    (r"\\(?:text\w*|mbox|emph|ce|math(?:rm|bf|it|sf)|bf)\s*\{([^{}]*)\}", r"\1"),
+    (r"\\pmod\s*(?:\{\w+\}|\d)|\(\s*\\?mod\s*\{?\w+\}?\s*\)", " "),  # a residue is a unit phrase
     (r"(?<!\\)\\[,;:> ]|(?<=\w)~(?=\\?\w)|\\q?quad(?![a-zA-Z])", " "),
     (r"\{,\}", ","), (r"\\[dtc]frac", r"\\frac"), (r"\\%", "%"), (r"\\textdollar|\\\$", "$"),
     (r"(?<![^\S\n])[^\S\n]++(?=[.,;:!?](?:\s|$))", ""),
@@ -67,9 +72,9 @@ _MARKUP = compiled(
 )  # fmt: skip
 _WORDY = compiled(
     (r"([_^])\{([^{}]*)\}", r"\1\2"),
-    (r"\\(?:boxed|fbox|text\w*|math\w+|ce|mbox|emph)\s*\{([^{}]*)\}", r"\1"),
+    (r"\\(?:boxed|fbox|math\w+)\s*\{([^{}]*)\}", r"\1"),
     (r"\\(?:long)?rightarrow|\\to\b|-+>", "→"),
-    (r"\\[()\[\]]|\$", " "),
+    (r"\$", " "),
     (r"(?<!\w)'|'(?!\w)|[_^]", ""),
 )
 _PLAIN = re.compile(r"[\w .,;:!?'()/-]*\Z", re.ASCII)

@@ -23,9 +23,6 @@ from rewards.reading.sentences import Kind
 from rewards.reading.sentences import MAX_ANSWER_CHARACTERS
 from rewards.reading.words import Refused
 
-_DISPLAY = re.compile(  # as long as a formula may be: many that never close are quadratic else
-    r"\$\$(.{1,1000}?)\$\$|(?<!\\)\\\[(.{1,1000}?)\\\]|(?<!\\)\\\((.{1,1000}?)\\\)", re.DOTALL
-)
 _SEGMENT = re.compile(r"\$([^$]+)\$")
 _VERDICT = re.compile(
     r"([^$]*)(\$[^$]+\$(?:[\s,;]*(?:\b(?:and|or)\b)?[\s,;]*\$[^$]+\$)*)(.*)", re.DOTALL
@@ -44,15 +41,12 @@ _DOMAIN = re.compile(
     r"|(?:is|are|be)\s+an?y?\s+(?:positive |real )?(?:integers?|numbers?))[\s$).]*$"
 )
 _BEHIND = re.compile(r"(?:(?!\b(?:where|because|since|which|for)\b)[A-Za-z'\s])*")
-_SILENT = re.compile(
-    r"\\pmod\s*(?:\{\w+\}|\d)|\\(?:text|mathrm)\s*\{([^{}]*)\}|\$\s*\\?[A-Za-z]\s*\$"
-)
 _MEANING = re.compile(r",?\s*\b(?:where|for (?:all|any|every|each))\b[^.\d=<>\\]*$")
 
 
 def bare(text: str) -> str:
   """A formula without the delimiters and the domain around it."""
-  text = re.sub(r"\$|(?<!\\)\\[()\[\]]", " ", text).rstrip("\\").rstrip(".,; ")
+  text = text.replace("$", " ").rstrip("\\").rstrip(".,; ")
   return _DOMAIN.sub("", text).strip() or text.strip()
 
 
@@ -67,7 +61,6 @@ class FormulaKind(Kind):
 
   def take(self, body: str) -> tuple[str, str] | None:
     """The first formula in delimiters, names aside, or a list of them; without delimiters one clause."""
-    body = _DISPLAY.sub(lambda m: f"${next(filter(None, m.groups()))}$", body)
     if body.count("$") % 2 or "$" not in body:
       end = _END.search(body := body.replace("$", " "))
       first, reason = (body[: end.start()], body[end.start() :]) if end else (body, "")
@@ -103,7 +96,7 @@ class FormulaKind(Kind):
     """Refuses a reason that withdraws the formula, restricts it, or names another value."""
     words.refuse_behind(reason)
     words.refuse_beside(re.findall("[A-Za-z']{2,}", _BEHIND.match(reason)[0]), self.prompt, words.UNITS)
-    reason = _SILENT.sub(r" \1", reason)
+    reason = re.sub(r"\$\s*\\?[A-Za-z]\s*\$", " ", reason)
     rest = "" if _DOMAIN.match(reason) else _MEANING.sub("", reason.rstrip(" .$"))
     rest = _SEGMENT.sub(lambda m: " " if same_text(m[1], verdict) else m[0], rest)
     if re.search(r"[\d=<>$]|\\[a-zA-Z]+", rest):
@@ -114,7 +107,7 @@ class FormulaKind(Kind):
 
 _VERB = re.compile(r"\b(?:simpl(?:if|est)|rationali[sz]|expand|factor)\w*", re.IGNORECASE)
 _ASKED = re.compile(
-    r"\$\$?([^$]+)\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(\S*[-+*/^=√\\]\S*(?:\s*[-+=]\s*\S+)*)", re.DOTALL
+    r"\$([^$]+)\$|(\S*[-+*/^=√\\]\S*(?:\s*[-+=]\s*\S+)*)"
 )
 
 

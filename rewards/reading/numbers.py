@@ -19,20 +19,18 @@ from rewards.reading.words import Refused
 MAX_STATEMENT_CHARACTERS = 2_000
 
 _SPELLING = compiled(
-    (r"\\(?:text\w*|mbox|math(?:rm|bf|it|sf)|bf)\s*\{([^{}]*)\}", r" \1 "),
-    (r"\\[()\[\]]|(?:\b(?:US|CA?|A))?[$€£¥]|\b(?:USD|EUR|GBP)\b", ""),
+    (r"(?:\b(?:US|CA?|A))?[$€£¥]|\b(?:USD|EUR|GBP)\b", ""),
     (r"(?<![\d.,])(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})+,\d{3}|[1-9]\d{0,2}(?: \d{3})+)(?![\d,])(?! \d)",
      lambda m: re.sub("[, ]", "", m[0])),
     (rf"(?i)(?<![\d.])(\d+(?:\.\d+)?)\s*({'|'.join(words.SCALES)})\b",
      lambda m: f"{m[1]}e{len(str(words.SCALES[m[2].lower()])) - 1}"),
-    (r"\\pmod\s*\{?\d+\}?|\(\\?mod\s*\{?\d+\}?\)", " "),  # a residue is a unit phrase
     (r"\\(?:times|cdot)(?![a-zA-Z])|(?<=[\d)])\s*[x×]\s*(?=\(?\d)|(?<=\d) times (?=\d)", "*"),
     (r"\\div(?![a-zA-Z])|(?<=\d) divided by (?=\d)", "/"),
     (r"(?<=\d) plus (?=\d)", "+"),
     (r"(?i)\b(?:minus|negative) (?=\d)", "-"),
     (r"(?i)(?<=\d)\s*percent\b", "%"),
     # A calculator's mark and the number that it repeats, or, where it does not, both.
-    (r"<<[^<>]*=\s*(-?\d{1,15}(?:\.\d{1,9})?)>>[^\S\n]*(-?\d{1,15}(?:\.\d{1,9})?(?![\d.]*\d))?",
+    (r"<<[^<>]*=\s*(-?\d{1,15}(?:\.\d{1,9})?)>>(?:[^\S\n]*(-?\d{1,15}(?:\.\d{1,9})?(?![\d.]*\d)))?",
      lambda m: m[1] if not m[2] or float(m[1]) == float(m[2]) else f"{m[1]} {m[2]}"),
     (r"([*/+-]\s*\(?-?[\d.,]{1,40}\)?)\s+(?:is|equals|makes|gives)\s+(?=-?\d)", r"\1 = "),
     (r"(\d\s*(?:m|[a-z]{2,9}))\s*\^\s*[({]?[23][)}]?", r"\1"),  # a square unit

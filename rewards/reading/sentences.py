@@ -32,7 +32,7 @@ _CONCLUSION = re.compile(
 )
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*(?:(?=\{)|([^\s{}$\\]+))")
 _CLAUSE = re.compile(r"[.;,:\n=!?]|\b(?:then|so|thus|hence|therefore)\b", re.IGNORECASE)
-_CLOSING = re.compile(r"(?:\$+|\\[\])]|[} \t])*")
+_CLOSING = re.compile(r"[$} \t]*")
 
 
 def boxes(text: str) -> list[tuple[int, int, str]]:
