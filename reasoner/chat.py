@@ -35,7 +35,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
   parser.add_argument("--temperature", type=float, default=0.0, help="0 (default): greedy, as evaluated")
   parser.add_argument("--max_new_tokens", type=int, help="default: as trained")
   parser.add_argument("--seed", type=int, default=0, help="of what is drawn at a temperature above 0")
-  parser.add_argument("--port", type=int, default=7860, help="of --serve")
+  parser.add_argument("--port", type=int, help="of --serve; default: the first free one from 7860")
   return parser.parse_args(arguments)
 
 

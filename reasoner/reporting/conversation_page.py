@@ -144,8 +144,8 @@ def page(conversation: Conversation, title: str):
   return blocks
 
 
-def serve(conversation: Conversation, title: str, port: int) -> None:
-  """Shows the page at http://127.0.0.1:port until it is interrupted.
+def serve(conversation: Conversation, title: str, port: int | None = None) -> None:
+  """Shows the page at http://127.0.0.1:port until it is interrupted; None: the first free port from 7860.
 
   Raises:
     ConfigError: no Gradio, or another program has the port.
@@ -153,10 +153,11 @@ def serve(conversation: Conversation, title: str, port: int) -> None:
   require_gradio()
   blocks = page(conversation, title)
   try:
-    blocks.launch(
+    _, url, _ = blocks.launch(
         server_name="127.0.0.1", server_port=port, quiet=True, footer_links=[], css=_STYLE, prevent_thread_lock=True
     )
   except OSError:
-    raise ConfigError(f"--port={port} is taken; name another one.") from None
-  print(f"http://127.0.0.1:{port} shows {title}; Ctrl-C ends it.", flush=True)
+    taken = "7860 to 7959 are" if port is None else f"{port} is"
+    raise ConfigError(f"--port: {taken} taken; name another one.") from None
+  print(f"{url} shows {title}; Ctrl-C ends it.", flush=True)
   blocks.block_thread()
