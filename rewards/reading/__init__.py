@@ -17,7 +17,7 @@ Lead      "the answer is", "answer:", "A:", "####", the correct/best/final answe
           that is nothing else, states another verdict, or its last clause doubts ("I don't think the
           answer is"). Several boxes are a list for a Formula and rivals for all else. To the letter, a
           Number's or text's own reference is always right. The reasoning is no part of the answer, but its
-          last lead or box must not state another verdict.
+          last lead or box, else the "so" of its last sentence, must not state another verdict.
 Beside    In the verdict's own sentence stand, beside the verdict, small words (the, it, is, has, there, of,
           total, left, answer, makes, costs, needs ...), words of the question (by stem: "takes" is
           "taken") and, for a Number or Formula, units of measure and money. Any other word refuses. So
@@ -54,9 +54,9 @@ YesNo     yes, no, true or false first, then an end or a pronoun or "the" ("no o
 ShortText the reference or an alias by key, alone or once in a sentence, which has commas only where the
           question has some and, where the question says "or", small words alone. Other candidates are
           unknown, so what follows must show that it is a reason: because, since, as, which, "It makes
-          ...", "(plural: ...)", the question's own words, or "not X". A second name is refused. Keys know
-          number words, but neither ordinals in words nor British spelling. A Number's reference in words
-          ("even", "3:30 pm") is read so.
+          ...", "(plural: ...)", the question's own words, or "not X". A second name is refused. A list is
+          right in any order. Keys know number words, but neither ordinals in words nor British spelling.
+          A Number's reference in words ("even", "3:30 pm") is read so.
 Reason    (Number, Formula) names no other number: expressions and true equations of the verdict's value
           are none.
 

@@ -16,7 +16,7 @@ _VULGAR = dict(zip("½⅓⅔¼¾⅕⅖⅗⅘⅛⅜⅝⅞", "1/2 1/3 2/3 1/4 3/4 
 _CHARACTERS = str.maketrans(
     {c: " not " for c in "✗✘❌❎➖👎🚫🤷🙅"}
     | {k: f" {v} " for k, v in _VULGAR.items()}
-    | {c: "-" for c in "−‐‑‒﹣"} | {c: "—" for c in "–—―"}
+    | {c: "-" for c in "−‐‑‒﹣–"} | {"―": "—"}
     # Invisible characters become spaces: in front of 60 they are nothing, inside they split it.
     | {c: " " for c in "\x00\xad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"}
     | {c: " " for c in "\u202a\u202b\u202c\u202d\u202e"}

@@ -167,10 +167,13 @@ def _refuse_rivals(kind: Kind, verdict, work: str, earlier: list[re.Match]) -> N
 
 
 def refuse_other_conclusion(reasoning: str, kind: Kind, verdict) -> None:
-  """Refuses a verdict where the last lead or box of the reasoning states another one."""
-  text = undress(reasoning[-kind.most_characters :])
+  """Refuses a verdict where the reasoning's last lead or box, else the "so" that closes it, states another."""
+  text = undress(reasoning[-kind.most_characters :]).rstrip(" .!\n")
   found = [(m.start(), SENTENCE.split(text[m.end() :].strip(" :\n"))[0]) for m in leads(text)[-1:]]
   found += [(start, content) for start, _, content in boxes(text)[-1:]]
+  if not found:
+    so = [(m.start(), text[m.end() :].lstrip(" ,:\n")) for m in list(_CONCLUSION.finditer(text))[-1:]]
+    found = [(start, body) for start, body in so if not SENTENCE.search(body)]
   other = kind.take_or_none(max(found)[1]) if found else None
   if other is not None and not kind.agrees(verdict, other[0]):
     raise Refused("several", "Lead: the reasoning concludes otherwise.")

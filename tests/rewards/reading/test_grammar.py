@@ -254,11 +254,12 @@ def test_reasoning_is_read_by_its_sentences_and_equations():
 
 
 @pytest.mark.parametrize(("kind", "right", "concludes", "agrees"), [
-    ("Number", "60", ["The answer is 61.", "A: 72", r"We get \boxed{59}.", "#### 50\nThe end.", "The answer is 60. The answer is 61."],
-     ["The answer is 60.0 apples.", r"\boxed{60}", "The answer is 61. No, the answer is 60.", "5 + 12 = 17. So 17.", "The answer is in apples."]),
+    ("Number", "60", ["The answer is 61.", "A: 72", r"We get \boxed{59}.", "#### 50\nThe end.", "The answer is 60. The answer is 61.",
+                      "5 * 12 = 61, so 61.", "Thus he has 72 apples."],
+     ["Two bags, so 24. Five bags: 60.", "So 5 * 12 apples.", "The answer is 60.0 apples.", r"\boxed{60}", "The answer is 61. No, the answer is 60.", "The answer is in apples."]),
     ("Formula", r"$2\sqrt{3}$", [r"\boxed{3\sqrt{2}}", r"The answer is $\sqrt{3}$."], [r"\boxed{\sqrt{12}}", r"The answer is $2 \sqrt 3$."]),
     ("Choice", "B", ["The answer is A.", "The correct option is (C).", r"\boxed{D}"], ["The answer is (B).", "The answer is a gas.", "Not A."]),
-    ("YesNo", "Yes", ["So the answer is no."], ["So the answer is yes.", "The answer is not clear at first.", "No fish drowns."]),
+    ("YesNo", "Yes", ["So the answer is no.", "It swims. Therefore, no."], ["So the answer is yes.", "The answer is not clear at first.", "No fish drowns."]),
 ])  # fmt: skip
 def test_a_reasoning_whose_last_lead_or_box_states_another_verdict_refuses_the_answer(kind, right, concludes, agrees):
   prompt, reference, *_ = KINDS[kind]
@@ -267,6 +268,11 @@ def test_a_reasoning_whose_last_lead_or_box_states_another_verdict_refuses_the_a
       refused = reading.score(answer, reference, prompt, reasoning)
       assert refused == 0.0 and "the reasoning concludes otherwise" in refused.reason, (answer, reasoning)
     assert [r for r in agrees if reading.score(answer, reference, prompt, r) != 1.0] == []
+
+
+def test_an_en_dash_is_a_minus():
+  assert reading.score("\u20137", Number(text="-7"), "") == reading.score("20 \u2013 12 = 8", Number(text="8"), "") == 1.0
+  assert [reading.score(f"60{dash}65", Number(text=n), "") for n in ("60", "65", "-5") for dash in ("\u2013", " \u2013 ")] == [0.0] * 6
 
 
 def test_a_calculators_mark_and_what_it_repeats_are_one_number():
