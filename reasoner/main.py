@@ -1,6 +1,7 @@
 """python -m reasoner.main --config=experiments/seven_domain.py[:variant] [--workdir=...] [--config.field=value]
 
 --dry_run stops before JAX is loaded and prints what would run: model, steps, what each domain pays.
+--fetch gets the model's files, which a run does by itself, and prints where from, their hash and terms.
 
 Flags to one command. A user's mistake is answered with a sentence and exit status 2, what ends a run
 before its time with one and a status of run/stopping.py; a stack trace is kept for our own bugs.
@@ -24,6 +25,7 @@ from rewards.service import WorkerError
 
 _CONFIG = flags.DEFINE_string("config", None, "A recipe: a Python file, with an optional :variant.")
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only print what would run.")
+_FETCH = flags.DEFINE_bool("fetch", False, "Only fetch the model, and print where from, its hash and terms.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where the run lives; by default runs/<recipe>.")
 
 
@@ -34,7 +36,10 @@ def main(argv: list[str]) -> None:
     overrides = [argument for argument in argv[1:] if argument.startswith(recipes.PREFIX)]
     for argument in argv[1:]:
       if argument not in overrides:
-        raise ConfigError(f"{argument!r} is no flag; accepted: --config, --workdir, --dry_run, --config.FIELD=VALUE.")
+        raise ConfigError(
+            f"{argument!r} is no flag; accepted: --config, --workdir, --dry_run, --fetch, "
+            "--config.FIELD=VALUE."
+        )
     if not _CONFIG.value:
       raise ConfigError("--config is missing; try --config=experiments/seven_domain.py.")
     config, defaults = recipes.load(_CONFIG.value, overrides, Settings)
@@ -42,6 +47,9 @@ def main(argv: list[str]) -> None:
     run = assemble.assemble(config, defaults, workdir)
     if _DRY_RUN.value:
       print("\n".join(run.lines()))
+      return
+    if _FETCH.value:
+      print("\n".join(assemble.origin_lines(run.model.origin())))
       return
     if run.settings.train.keep_memory and memory.keep_freed():
       print("On a CPU: freed memory is kept for the next array; off by --config.train.keep_memory=False.")

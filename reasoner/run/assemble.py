@@ -256,6 +256,11 @@ def assemble_rows(config: Any, defaults: Any) -> Rows:
   )
 
 
+def origin_lines(origin: Mapping[str, str]) -> list[str]:
+  """Returns where a model came from, to print."""
+  return [f"{name.replace('_', ' '):<14}{value}" for name, value in origin.items()]
+
+
 def _warnings(domains: Mapping[str, scorer.DomainRewards], beta: float, asked_beta: float) -> list[str]:
   unused = [f"config.grpo.beta={asked_beta} is not used: dapo has no KL term."] if beta != asked_beta else []
   return unused + [

@@ -63,6 +63,13 @@ def test_a_dry_run_says_what_would_run_and_touches_nothing(tmp_path):
   assert not (tmp_path / "run").exists()
 
 
+def test_the_model_can_be_fetched_alone_with_its_terms_shown(tmp_path):
+  done, _ = run("--fetch", workdir=tmp_path / "run")
+  assert done.returncode == 0, done.stderr
+  assert "the embedded model of this project" in done.stdout and "model license apache-2.0" in done.stdout
+  assert not (tmp_path / "run").exists()
+
+
 def test_a_dry_run_loads_no_jax(tmp_path):
   program = (
       "import sys\nfrom reasoner import main\ntry:\n  main.console()\nfinally:\n"
