@@ -12,9 +12,12 @@ An accuracy claim that is really a format claim cannot hide here: `accuracy` cou
 without valid format as wrong, `accuracy_given_format` counts valid ones alone.
 """
 
+import collections
 from collections.abc import Callable, Mapping, Sequence
 import dataclasses
+import functools
 import pathlib
+import time
 from typing import Any
 
 import jax
@@ -25,6 +28,7 @@ from reasoner.data.corpus import EVALUATION
 from reasoner.data.corpus import HELD_OUT
 from reasoner.policy import grpo
 from reasoner.reporting import records as records_lib
+from reasoner.run import budget
 from reasoner.run import files
 from reasoner.run import progress
 from reasoner.run.settings import Settings
@@ -82,6 +86,7 @@ def evaluate(
 class Evaluator:
   """The evaluations of a run: all held-out rows before and after, a small sample of them in between.
 
+  limit: how many rows a domain there is time for.
   keep: writes the adapter as it is now into a directory.
   """
 
@@ -92,15 +97,17 @@ class Evaluator:
   settings: Settings
   workdir: Workdir
   clock: progress.Clock
+  limit: budget.Budget
   keep: Callable[[pathlib.Path], None]
 
   def whole(self, path: pathlib.Path) -> None:
     """Evaluates on all held-out rows and writes the records, unless that is done."""
     if path.exists():
       return
-    sets = self.corpus.sets(self.settings.data.evaluation_rows)
-    calls = -(-sum(map(len, sets.values())) // self.settings.evaluated_at_once)
-    with progress.Progress("evaluation", 0, calls) as bar:
+    if not self.limit.decided("evaluation"):
+      self.limit.decide_evaluation(self._seconds(), self._calls)
+    sets = self._sets(self.limit.evaluation_rows)
+    with progress.Progress("evaluation", 0, self._calls(self.limit.evaluation_rows)) as bar:
       found = self._evaluate(sets, bar.update)
     self.workdir.claim()
     files.write_lines(path, found)
@@ -112,10 +119,10 @@ class Evaluator:
     )
     print("\n".join(lines + too_long), flush=True)
 
-  @property
+  @functools.cached_property
   def sample_share(self) -> float:
     """How much of an evaluation of all held-out rows the small sample's is."""
-    whole = self.corpus.sets(self.settings.data.evaluation_rows)
+    whole = self._sets(self.limit.evaluation_rows)
     return len(self._sample()) / max(1, sum(map(len, whole.values())))
 
   def begin(self, start: int, last: int) -> None:
@@ -150,13 +157,33 @@ class Evaluator:
     files.append_line(self.workdir.evaluations, {"step": step, **row})
 
   def _sample(self) -> list[Example]:
-    rows = self.corpus.sets(self.settings.data.evaluation_rows)[HELD_OUT]
-    seen: dict[str, int] = {}
-    sample = []
-    for example in rows:
-      seen[example.domain] = seen.get(example.domain, 0) + 1
-      sample += [example] if seen[example.domain] <= SAMPLE_ROWS else []
-    return sample
+    return self._sets(min(SAMPLE_ROWS, self.limit.evaluation_rows))[HELD_OUT]
+
+  def _sets(self, rows: int) -> dict[str, list[Example]]:
+    """Returns the first so many rows of each domain that the config's sample has."""
+    sets = self.corpus.sets(self.settings.data.evaluation_rows)
+    first = {}
+    for name, examples in sets.items():
+      seen = collections.Counter()
+      first[name] = []
+      for example in examples:
+        seen[example.domain] += 1
+        first[name] += [example] if seen[example.domain] <= rows else []
+    return first
+
+  def _calls(self, rows: int) -> int:
+    return -(-sum(map(len, self._sets(rows).values())) // self.settings.evaluated_at_once)
+
+  def _seconds(self) -> list[float]:
+    """Returns what the same batch of all domains takes, each time; the first compiles."""
+    rows = self._sets(self.settings.data.evaluation_rows)[HELD_OUT]
+    batch = rows[:: max(1, -(-len(rows) // self.settings.evaluated_at_once))]
+    seconds = []
+    for _ in range(budget.TIMED):
+      start = time.monotonic()
+      self._evaluate({HELD_OUT: batch})
+      seconds.append(time.monotonic() - start)
+    return seconds
 
   def _evaluate(
       self, sets: Mapping[str, Sequence[Example]], done: Callable[[int], None] = lambda batches: None

@@ -3,7 +3,7 @@
 Killed at any instant, the same command continues to the same bits: all randomness is a function of
 seed and step, a step's inputs are the last checkpoint's arrays, and what a killed run wrote beyond
 its last checkpoint is dropped. No clock decides what is learned from, but for the logged wall-time
-backstops of the scoring service; where config.train.time_budget_hours is set, one decides how long, once.
+backstops of the scoring service; where config.train.time_budget_hours is set, one decides how much, once.
 """
 
 from collections.abc import Mapping
@@ -57,10 +57,14 @@ def train(run: assemble.Run) -> None:
     for warning in run.warnings:
       print(f"warning: {warning}")
     origin = run.model.origin()
-    print("\n".join(f"{name.replace('_', ' '):<14}{value}" for name, value in origin.items()), flush=True)
+    print("\n".join(assemble.origin_lines(origin)), flush=True)
     here = environment.fingerprint() | origin
     workdir.check_environment(here)
     clock = progress.Clock(workdir.seconds, goes_on=workdir.has_results, age=environment.process_seconds())
+    limit = budget.Budget(
+        workdir.budget, settings.train, clock, goes_on=workdir.has_results,
+        cold_start_steps=settings.cold_start.steps, evaluation_rows=settings.data.evaluation_rows,
+    )  # fmt: skip
     mesh = mesh_lib.make_mesh(settings.model.mesh.fsdp or None, settings.model.mesh.tp)
     settings.check_devices(mesh.shape["fsdp"])
 
@@ -100,8 +104,9 @@ def train(run: assemble.Run) -> None:
     render = prompts.Renderer(tokenizer)
     examples = corpus.drawn(run.cold_start_schedule(corpus).pairs())
     actor, reference = cold_start.load_actor(
-        run.model, run.start, examples, run.flaws, run.plan, tokenizer, mesh, settings, workdir, clock
-    )
+        run.model, run.start, examples, run.flaws, run.plan, tokenizer, mesh, settings, workdir, clock,
+        limit,
+    )  # fmt: skip
     policy = grpo.Policy(
         actor,
         tokenizer,
@@ -114,10 +119,9 @@ def train(run: assemble.Run) -> None:
     service.attach(frozen_model.FrozenModel(policy, rows=settings.completions_per_micro_batch))
     evaluator = evaluate.Evaluator(
         policy=policy, service=service, corpus=corpus, render=render, settings=settings, workdir=workdir,
-        clock=clock, keep=lambda directory: run.write_adapter(directory, actor),
+        clock=clock, limit=limit, keep=lambda directory: run.write_adapter(directory, actor),
     )  # fmt: skip
     evaluator.whole(workdir.before)
-    limit = budget.Budget(workdir.budget, settings.train, clock, evaluator.sample_share)
     for schedule in schedules:  # one, unless config.train.steps were raised on a finished run
       for part, end in limit.parts(schedule):
         learn(policy, service, corpus, part, end, limit, render, settings, workdir, clock, evaluator)
@@ -183,11 +187,11 @@ def learn(
           format=measured["rewards/gate_pass_rate"],
           accuracy=measured.get("rewards/accuracy"),
       )
-      over = limit.over(step + 1, measured["seconds/step"])
-      if limit.decided:
+      over = limit.over(step + 1, measured["seconds/step"], evaluator.sample_share)
+      if limit.decided("grpo"):
         saved.whole(step + 1)
       evaluator.during(step + 1, schedule.last)
-      if limit.decided and (over or saved.due(step + 1) or step + 1 == end):
+      if limit.decided("grpo") and (over or saved.due(step + 1) or step + 1 == end):
         check({"log-likelihood under the updated weights": learner.log_likelihood(learned.rollout)})
         saved.save()
       stopping.TERMINATION.check()
@@ -237,7 +241,7 @@ def finish(
       "config_hash": run.config_hash,
       "seed": settings.seed,
       "steps": limit.last,
-      "budget": limit.decision,
+      "budget": limit.decisions if settings.train.time_budget_hours else None,
       "continued_at": workdir.ends(settings.train.steps)[:-1],
       "seconds": dict(seconds),
       "peak_memory_gb": environment.peak_memory_gb(),

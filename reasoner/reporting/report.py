@@ -261,7 +261,12 @@ class Results:
       facts.append(f"steps raised at {step}: a new schedule from there, not one run of as many")
     if budget := self.summary.get("budget"):
       hours = budget["budget_seconds"] / 3600
-      facts.append(f"{budget['ends']} of {budget['of_steps']} steps, to end within {hours:.3g} hours")
+      kept = f"{budget['grpo']['ends']} of {budget['grpo']['of_steps']} steps"
+      if (cold := budget.get("cold_start")) and cold["ends"] < cold["of_steps"]:
+        kept += f", {cold['ends']} of {cold['of_steps']} of the cold start"
+      if (rows := budget["evaluation"])["rows"] < rows["of_rows"]:
+        kept += f", {rows['rows']} of {rows['of_rows']} held-out rows a domain"
+      facts.append(f"{kept}, to end within {hours:.3g} hours")
     environment = self.summary.get("environment") or {}
     cpus = [cpu for cpu in str(environment.get("cpus", "")).split(",") if cpu]
     cores = _count(len(cpus), "CPU") if cpus else None

@@ -50,10 +50,11 @@ class Workdir:
   """The files of the run in `path`; nothing is made before something is written.
 
   The claim: config, rows, environment, disco, tokenizer, template; base where the model is nowhere
-  else. budget: how many steps fit config.train.time_budget_hours. continued: the steps at which config.train.steps were raised. Results: checkpoints, before,
-  metrics, samples, completions, tensorboard, seconds, after; evaluations of the small sample during
-  training and best, the adapter of the best. A finished run: adapter (the last), summary, report and
-  its pictures; harness: what an outside judge found of it. quarantine: rows that could not be
+  else. budget: what of the run fits config.train.time_budget_hours. continued: the steps at which
+  config.train.steps were raised. Results: checkpoints, before, metrics, samples, completions,
+  tensorboard, seconds, after; evaluations of the small sample during training and best, the adapter of
+  the best. A finished run: adapter (the last), summary, report and its pictures; harness: what an
+  outside judge found of it. quarantine: rows that could not be
   read; faults: completions that met a reward's bug.
   """
 
@@ -131,7 +132,7 @@ class Workdir:
       return False
     summary, asked = files.read_json(self.summary), config["train"]["steps"]
     done, budget = summary["steps"], summary.get("budget")
-    if asked == (budget["of_steps"] if budget else done):
+    if asked == (budget["grpo"]["of_steps"] if budget else done):
       return True
     if budget:
       raise ConfigError(

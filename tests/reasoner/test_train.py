@@ -282,22 +282,31 @@ def test_the_steps_of_a_finished_run_are_raised_and_the_report_says_that_it_is_n
 
 @pytest.mark.slow
 def test_a_budget_is_kept_and_once_decided_a_killed_run_ends_in_the_same_bits(scratch):
-  flags = "--config.train.steps=5000", "--config.train.time_budget_hours=0.05", "--config.train.checkpoint_every=10"
+  flags = (
+      "--config.train.time_budget_hours=0.05", "--config.train.steps=5000", "--config.train.checkpoint_every=10",
+      "--config.cold_start.steps=5000", "--config.cold_start.checkpoint_every=10", "--config.data.evaluation_rows=96",
+  )
   workdir, again = scratch / "budget", scratch / "budget_killed"
   began = time.monotonic()
   summary = finish(start(scratch, workdir, *flags), workdir)
   assert time.monotonic() - began < 180
-  decision, metrics = summary["budget"], lines(workdir / "metrics.jsonl")
-  assert decision["of_steps"] == 5000 and decision["measured_steps"] == 4 < summary["steps"] == decision["ends"]
+  decided, metrics = summary["budget"], lines(workdir / "metrics.jsonl")
+  grpo, cold = decided["grpo"], decided["cold_start"]
+  assert grpo["of_steps"] == 5000 and grpo["measured_steps"] <= 4 and summary["steps"] == grpo["ends"]
+  assert cold["of_steps"] == 5000 and checkpoints_of(workdir, "cold_start")[-1] == cold["ends"] < 5000
+  assert summary["domains"]["math"]["n"] == decided["evaluation"]["rows"]
   assert len(metrics) == summary["steps"] == checkpoints_of(workdir)[-1] and (workdir / "report.html").exists()
   rates = [row["train/learning_rate"] for row in metrics]
-  assert rates[4] > rates[3] and (decision["ends"] < decision["steps"] or rates[-1] < 0.02 * max(rates))
+  assert grpo["ends"] < max(grpo["steps"], 12) or rates[-1] < 0.02 * max(rates)
 
-  again.mkdir()
-  patient = decision | {"evaluation_seconds": -1e6}  # what a kill costs does not end it early
+  # From the cold start's checkpoint before the last on, and with what was decided: what a kill costs ends it no earlier.
+  before = checkpoints_of(workdir, "cold_start")[0]
+  assert before < cold["ends"]
+  shutil.copytree(workdir / "checkpoints/cold_start" / str(before), again / "checkpoints/cold_start" / str(before))
+  patient = decided | {"grpo": grpo | {"evaluation_seconds": -1e6}}
   (again / "budget.json").write_text(json.dumps(patient))
   process = start(scratch, again, *flags)
-  wait_for_steps(process, again, 12)
+  wait_for_steps(process, again, min(12, grpo["ends"] - 1))
   os.killpg(process.pid, signal.SIGKILL)
   process.wait()
   assert finish(start(scratch, again, *flags), again)["adapter_sha256"] == summary["adapter_sha256"]
