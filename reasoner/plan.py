@@ -47,7 +47,7 @@ def plan(settings: Settings, topology: str, count: int, hours: float, output: pa
   dtype = jnp.dtype("bfloat16") if topology else mesh.compute_dtype(settings.model.dtype)
   source = settings.model.get_source()
   print(
-      f"{len(devices)} x {chip.name}, each {chip.memory / _GIB:.1f} GiB, {chip.flops / 1e12:.3g} TFLOP/s, "
+      f"{len(devices)} x {chip.name}, each {chip.memory / _GIB:.2f} GiB, {chip.flops / 1e12:.3g} TFLOP/s, "
       f"{chip.bandwidth / 1e9:.3g} GB/s" + (", as measured here" if chip.measured else ""), flush=True,
   )  # fmt: skip
   ranked = planning.layouts(settings, source.outline(dtype), chip, len(devices))
@@ -63,6 +63,8 @@ def plan(settings: Settings, topology: str, count: int, hours: float, output: pa
     print(f"\n{layout}" + (", the recipe's own" if layout == own else ""), flush=True)
     rows = []
     for program in planning.programs(layout.put(settings), source, devices, dtype):
+      if sys.stdout.isatty():
+        print(f"  {program.name}: compiling, which takes minutes the first time ...", end="\r", flush=True)
       compiled = planning.compile_program(program, cache, about)
       rows.append(_row(program, compiled, chip))
       print("\n".join(_lines(rows[-1], chip.memory)), flush=True)
