@@ -37,8 +37,9 @@ chat: $(VENV)/.installed-chat
 # A file stays with one process, since its tests share what is dear to make.
 PYTEST := $(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
+# Most of its time is compiling, and without optimizations that takes half; test-all has programs as users do.
 test: $(VENV)/.installed-dev
-	$(PYTEST) -m "not slow"
+	JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(PYTEST) -m "not slow"
 
 test-all: $(VENV)/.installed-dev
 	$(PYTEST)

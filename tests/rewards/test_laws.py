@@ -168,8 +168,9 @@ class CacheModel:
 
 @pytest.fixture(scope="module")
 def services():
+  # One process each: to start one costs more (sympy, a sentence model) than a second one would save.
   started = [
-      Service(config, completion_timeout_seconds=20.0, num_workers=2, has_model=True) for config in configs()
+      Service(config, completion_timeout_seconds=20.0, num_workers=1, has_model=True) for config in configs()
   ]
   for service in started:
     service.attach(CacheModel())
@@ -221,28 +222,30 @@ def test_gold_scores_one_and_other_gold_does_not(spec):
           assert breakdown.scores[spec.name] != 1.0 and breakdown.correct is False, (example.uid, answer)
 
 
-def test_hostile_text_neither_raises_nor_hangs_and_scores_stay_in_range(services):
-  cases = [
-      (examples_of(domain)[0], render(*texts))
-      for domain in GOLD
-      for hostile in HOSTILE.values()
-      for texts in ((REASONING, hostile), (hostile, "42"))
-  ]
-  scores, stopped = scores_everywhere(services, cases)
-  assert_in_range(scores)
-  assert not stopped
-
-
-@pytest.mark.parametrize("spec", CORRECTNESS, ids=lambda spec: spec.name)
-def test_hostile_text_is_never_correct(spec, services):
+@pytest.fixture(scope="module")
+def hostile_answers(services):
+  """Every hostile text as an answer to every row of gold: the cases, their scores, and what was stopped."""
   cases = [
       (example, render(REASONING, hostile))
-      for domain in domains_of(spec)
+      for domain in GOLD
       for example in examples_of(domain)
       for hostile in HOSTILE.values()
   ]
-  scores, _ = scores_everywhere(services, cases)
-  assert [text[:200] for (_, text), row in zip(cases, scores) if row.get(spec.name) == 1.0] == []
+  return cases, *scores_everywhere(services, cases)
+
+
+def test_hostile_text_neither_raises_nor_hangs_and_scores_stay_in_range(services, hostile_answers):
+  cases = [(examples_of(domain)[0], render(hostile, "42")) for domain in GOLD for hostile in HOSTILE.values()]
+  for scores, stopped in (hostile_answers[1:], scores_everywhere(services, cases)):
+    assert_in_range(scores)
+    assert not stopped
+
+
+@pytest.mark.parametrize("spec", CORRECTNESS, ids=lambda spec: spec.name)
+def test_hostile_text_is_never_correct(spec, hostile_answers):
+  cases, scores, _ = hostile_answers
+  own = [(text, row) for (example, text), row in zip(cases, scores) if example.domain in domains_of(spec)]
+  assert own and [text[:200] for text, row in own if row.get(spec.name) == 1.0] == []
 
 
 def test_a_hostile_prompt_or_reference_text_does_no_harm_either(services):
