@@ -14,10 +14,11 @@ Lead      "the answer is", "answer:", "A:", "####", the correct/best/final answe
           `\boxed{`; the last one counts. Where there is none, the last "so", "thus", "hence", "therefore",
           "finally", "in total", "altogether", "together", "total:" at the start of a clause, if a verdict
           follows it. What stands before is work and not read, unless an earlier lead, or a line or clause
-          that is nothing else, states another verdict, or its last clause doubts ("I don't think the
-          answer is"). Several boxes are a list for a Formula and rivals for all else. To the letter, a
-          Number's or text's own reference is always right. The reasoning is no part of the answer, but its
-          last lead or box, else the "so" of its last sentence, must not state another verdict.
+          that is nothing else, states another verdict, or its last clause has a word that Beside or Doubt
+          refuses ("I don't think the answer is"). Several boxes are a list for a Formula and rivals for all
+          else. To the letter, a Number's or text's own reference is always right. The reasoning is no part
+          of the answer, but its last lead or box, else the "so" of its last sentence, must not state
+          another verdict.
 Beside    In the verdict's own sentence stand, beside the verdict, small words (the, it, is, has, there, of,
           total, left, answer, makes, costs, needs ...), words of the question (by stem: "takes" is
           "taken") and, for a Number or Formula, units of measure and money. Any other word refuses. So

@@ -146,13 +146,14 @@ UNITS = frozenset(
     "year m cm mm km ft g kg mg l ml s h hr min mph kph sq square cubic unit inches feet oz lb am pm".split()
 )
 _TURNS = frozenset(
-    "not no never none nor neither nobody nothing cannot or either if unless whether but except maybe "
-    "perhaps possibly probably likely unlikely may might could think believe guess suspect suppose assume "
-    "say says said doubt false wrong incorrect untrue another other opposite instead about around roughly "
-    "approximately nearly almost least most more less fewer than over under up between half twice double "
-    "triple dozen pair times plus minus squared cubed reciprocal inverse without lack lacks seem seems "
-    "would-be some many hundred thousand million billion trillion tens score lakh crore isnt arent "
-    "wasnt werent dont doesnt didnt wont wouldnt cant couldnt shouldnt hasnt havent hadnt".split()
+    "not no never none nor neither nobody nothing cannot hardly rather or either if unless whether but "
+    "except maybe perhaps possibly probably likely unlikely may might could think believe guess suspect "
+    "suppose assume say says said doubt false wrong incorrect untrue another other opposite instead about "
+    "around roughly approximately nearly almost least most more less fewer than over under up between half "
+    "twice double triple dozen pair times plus minus squared cubed reciprocal inverse close next without "
+    "lack lacks seem seems would-be some many hundred thousand million billion trillion tens score lakh "
+    "crore isnt arent wasnt werent dont doesnt didnt wont wouldnt cant couldnt shouldnt hasnt havent "
+    "hadnt".split()
 )
 # Behind a verdict "not", "may" and "if" explain, unless they open the reason or speak of the answer.
 _OPENS = re.compile(
@@ -189,14 +190,6 @@ _HARMLESS = re.compile(
     r"\bno(?:t a)? (?:\w+ )?doubt(?: about (?:it|that))?|\bno reason to doubt\b|\bwithout (?:a )?doubt\b",
     re.IGNORECASE,
 )
-_BEFORE = re.compile(
-    r"\?|\b(?:not|never|no|nor|none|nobody|neither|cannot|either|(?-i:may)|might|could|if|unless|whether"
-    r"|except|but|other than|rather|hardly|about|around|roughly|approximately|nearly|almost|(?:close|next) to"
-    r"|at (?:least|most)|(?:I|we|you|they|people|some|many) (?:\w+ )?(?:think|believe|say|reckon|claim))\b"
-    r"|n't\b"
-    rf"|{_WITHDRAWS.pattern}",
-    re.IGNORECASE,
-)
 _COURTESY = re.compile(
     r"(?:^|(?<=[.!?\n;*)}$\]\w]))\s*(?:and )?(?:(?:please )?(?:(?:let me know|feel free|(?:don't"
     r"|do not) hesitate)\b)|(?:happy|glad) to help|(?:I )?hope (?:this|that|it)(?: is| was)? (?:help\w*"
@@ -205,6 +198,11 @@ _COURTESY = re.compile(
     r"|question)|have a (?:great|nice|good|wonderful)\b)[^.!?\n]{0,120}(?:[.!?]+|$)\s*",
     re.IGNORECASE,
 )
+
+
+def turns(word: str) -> bool:
+  """Whether a word, in lower case, turns a verdict round or puts it in doubt."""
+  return not _TURNS.isdisjoint((word, _singular(word), word.replace("'", "")))
 
 
 def refuse_beside(words: list[str], prompt: str, allowed: frozenset[str] = frozenset()) -> None:
@@ -216,7 +214,7 @@ def refuse_beside(words: list[str], prompt: str, allowed: frozenset[str] = froze
   known = prompt_words(prompt)
   for word in map(str.lower, words):
     forms = {word, _singular(word)}
-    if forms & _TURNS or word.replace("'", "") in _TURNS:
+    if turns(word):
       raise Refused("hedged", f"Doubt: {word!r} stands beside the verdict.")
     if not forms & (FUNCTION | allowed) and not (len(word) > 1 and set(map(stem, forms)) & known):
       raise Refused("unreadable", f"Beside: {word!r} is no small word, no unit and no word of the question.")
@@ -231,10 +229,11 @@ def without_courtesy(text: str) -> str:
 
 
 def refuse_before(clause: str) -> None:
-  """Refuses a clause that puts the verdict behind it in doubt."""
-  found = _BEFORE.search(clause)
-  if found:
-    raise Refused("hedged", f"Doubt: {found[0].strip()!r} stands before the verdict.")
+  """Refuses a clause that puts the verdict behind it in doubt: it withdraws it, or has a word that turns it."""
+  turned = (word for word in re.findall(r"\?|[a-z]+(?:'t)?", clause.lower()) if turns(word))
+  found = _WITHDRAWS.search(clause)
+  if said := found[0] if found else next(turned, ""):
+    raise Refused("hedged", f"Doubt: {said.strip()!r} stands before the verdict.")
 
 
 def refuse_behind(reason: str) -> None:
