@@ -167,7 +167,7 @@ def _refuse_rivals(kind: Kind, verdict, work: str, earlier: list[re.Match]) -> N
 
 
 def refuse_other_conclusion(reasoning: str, kind: Kind, verdict) -> None:
-  """Refuses a verdict where the reasoning's last lead or box, else the "so" that closes it, states another."""
+  """Refuses a verdict where the reasoning's last lead or box, else its closing "so", states another one."""
   text = undress(reasoning[-kind.most_characters :]).rstrip(" .!\n")
   found = [(m.start(), SENTENCE.split(text[m.end() :].strip(" :\n"))[0]) for m in leads(text)[-1:]]
   found += [(start, content) for start, _, content in boxes(text)[-1:]]

@@ -229,7 +229,7 @@ def without_courtesy(text: str) -> str:
 
 
 def refuse_before(clause: str) -> None:
-  """Refuses a clause that puts the verdict behind it in doubt: it withdraws it, or has a word that turns it."""
+  """Refuses a clause before a verdict that has a word which withdraws or turns it."""
   turned = (word for word in re.findall(r"\?|[a-z]+(?:'t)?", clause.lower()) if turns(word))
   found = _WITHDRAWS.search(clause)
   if said := found[0] if found else next(turned, ""):
