@@ -156,12 +156,12 @@ WRONG: dict[str, Callable[[Material, random.Random], Iterable[Draft]]] = {
 
 def _brief(material: Material, rng: random.Random) -> tuple[str, ...]:
   right = material.example.reference.text.split("\n")[0]
-  return (".", f"So {right}.", f"The answer is {right}.", material.source[-1])
+  return ("Hm.", f"So {right}.", f"The answer is {right}.", material.source[-1])
 
 
 def silent(material: Material, rng: random.Random) -> Iterator[Draft]:
-  """Reasoning of a word or none."""
-  for text in (".", "-", "ok", "Let me think.", "See the answer.", "I know this.", "It is obvious."):
+  """Reasoning of a word or few, since the gate refuses one of none."""
+  for text in ("Hm.", "ok", "1", "Let me think.", "See the answer.", "I know this.", "It is obvious."):
     yield Draft((text,), edits=False)
 
 
@@ -169,7 +169,7 @@ def restating(material: Material, rng: random.Random) -> Iterator[Draft]:
   """The answer or the question again, at any length: why it is so is not said."""
   reference = material.example.reference
   right = reference.text.split("\n")[0]
-  forms = ("So {t}.", "The answer is {t}.", "It is {t}, so I say {t}.", "{t} {t} {t}", "It must be {t}. " * 6)
+  forms = ("So {t}.", "The answer is {t}.", "It is {t}, so I say {t}.", "{t}, {t} and {t}", "It must be {t}. " * 6)
   for form in forms:
     yield Draft((form.format(t=right).strip(),), edits=False)
   for ending in ("", f"So the answer is {right}.", f"Therefore, {right}."):
