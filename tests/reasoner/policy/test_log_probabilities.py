@@ -1,5 +1,6 @@
 """The chunked log-softmax beside a plain one: values, both gradients, any division into chunks."""
 
+from flax import nnx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -52,3 +53,36 @@ def test_no_array_of_all_logits_is_made_and_a_frozen_table_costs_no_gradient():
   trained = jax.jit(jax.grad(lambda h, e, t: log_probabilities.log_probabilities(h, e, t, 1.0)[0].sum(), (0, 1)))
   flops = lambda jitted: jitted.lower(*arrays).compile().cost_analysis()["flops"]  # noqa: E731
   assert flops(frozen) < 0.75 * flops(trained)
+
+
+def loss_of(policy):
+  """Returns a loss of an adapter, whether layers are computed again for its gradient or not, and the adapter."""
+  graph, adapter, base = nnx.split(policy.actor, nnx.LoRAParam, ...)
+  adapter = jax.tree.map(lambda array: array + 0.1 * jax.random.normal(jax.random.key(1), array.shape), adapter)
+  prompt_ids = jnp.array([[0, 0, 6, 7, 8, 9], [0, 6, 9, 10, 11, 12]])
+  completion_ids = jnp.tile(jnp.array([[7, 8, 9, 5], [10, 11, 5, 0]]), (2, 1))
+
+  def loss(adapter, again):
+    found, _ = log_probabilities.of_completions(
+        nnx.merge(graph, adapter, base), prompt_ids, completion_ids, temperature=0.7, pad_id=0, rematerialize=again
+    )
+    return (found * jnp.arange(1, 5)).sum()
+
+  return loss, adapter
+
+
+def test_layers_are_computed_again_only_where_that_is_asked_for(policy):
+  loss, adapter = loss_of(policy)
+  programs = [str(jax.make_jaxpr(lambda adapter, again=again: loss(adapter, again))(adapter)) for again in (False, True)]
+  assert ["remat" in program for program in programs] == [False, True]
+
+
+@pytest.mark.slow
+def test_layers_computed_again_give_the_same_loss_and_gradients(policy):
+  loss, adapter = loss_of(policy)
+  (kept, own), (again, others) = (
+      jax.jit(jax.value_and_grad(loss), static_argnums=1)(adapter, again) for again in (False, True)
+  )
+  assert float(kept) == pytest.approx(float(again), rel=1e-6)
+  for left, right in zip(jax.tree.leaves(own), jax.tree.leaves(others), strict=True):
+    assert float(jnp.abs(left - right).max()) <= 1e-5 * max(1.0, float(jnp.abs(left).max()))
