@@ -9,13 +9,16 @@ before its time with one and a status of run/stopping.py; a stack trace is kept 
 
 import pathlib
 import sys
+import traceback
 
 from absl import app
 from absl import flags
 from absl import logging
 
+from reasoner import processes
 from reasoner.run import assemble
 from reasoner.run import memory
+from reasoner.run import remote
 from reasoner.run import stopping
 from reasoner.run.settings import Settings
 from rewards import recipes
@@ -27,6 +30,11 @@ _CONFIG = flags.DEFINE_string("config", None, "A recipe: a Python file, with an 
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only print what would run.")
 _FETCH = flags.DEFINE_bool("fetch", False, "Only fetch the model, and print where from, its hash and terms.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where the run lives; by default runs/<recipe>.")
+_COORDINATOR = flags.DEFINE_string(
+    "coordinator", None, "Of several processes: host:port of the first, or auto on a cluster that JAX knows."
+)
+_NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes are this run.")
+_PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.")
 
 
 def main(argv: list[str]) -> None:
@@ -38,12 +46,12 @@ def main(argv: list[str]) -> None:
       if argument not in overrides:
         raise ConfigError(
             f"{argument!r} is no flag; accepted: --config, --workdir, --dry_run, --fetch, "
-            "--config.FIELD=VALUE."
+            "--config.FIELD=VALUE, and for several processes --coordinator, --num_processes, --process_id."
         )
     if not _CONFIG.value:
       raise ConfigError("--config is missing; try --config=experiments/seven_domain.py.")
     config, defaults = recipes.load(_CONFIG.value, overrides, Settings)
-    workdir = pathlib.Path(_WORKDIR.value or _default_workdir(_CONFIG.value))
+    workdir = remote.path_of(_WORKDIR.value or _default_workdir(_CONFIG.value))
     run = assemble.assemble(config, defaults, workdir)
     if _DRY_RUN.value:
       print("\n".join(run.lines()))
@@ -53,27 +61,34 @@ def main(argv: list[str]) -> None:
       return
     if run.settings.train.keep_memory and memory.keep_freed():
       print("On a CPU: freed memory is kept for the next array; off by --config.train.keep_memory=False.")
+    processes.join(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
     from reasoner import train  # JAX and Tunix: seconds, which a mistake in the config need not cost
 
     train.train(run)
   except (ConfigError, ComponentError, WorkerError) as error:
     sys.stderr.write(f"error: {error}\n")
-    sys.exit(2)
+    processes.leave(2)
   except stopping.Diverged as error:
     sys.stderr.write(f"error: {error}\n")
-    sys.exit(stopping.DIVERGED_STATUS)
+    processes.leave(stopping.DIVERGED_STATUS)
   except KeyboardInterrupt:
     sys.stderr.write("interrupted: the same command continues from the last checkpoint.\n")
-    sys.exit(130)
+    processes.leave(130)
   except stopping.Terminated:
     sys.stderr.write("terminated: the last whole step is saved, and the same command continues from it.\n")
-    sys.exit(stopping.TERMINATED_STATUS)
+    processes.leave(stopping.TERMINATED_STATUS)
   except Exception as error:  # a full disk wears many types (Orbax, Arrow, OSError); all else is raised again
     place = stopping.full_disk(error)
+    if not place and processes.is_missing_another(error):
+      sys.stderr.write("error: another process of this run has ended: start all of them again, to continue it.\n")
+      processes.leave(stopping.TERMINATED_STATUS)
     if not place:
+      if processes.several():
+        traceback.print_exc()
+        processes.leave(1)
       raise
     sys.stderr.write(f"error: the disk of {place} is full: the same command continues when there is room.\n")
-    sys.exit(stopping.FULL_DISK_STATUS)
+    processes.leave(stopping.FULL_DISK_STATUS)
 
 
 def _default_workdir(config: str) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 from reasoner import data
 from reasoner import evaluate
 from reasoner import models
+from reasoner import processes
 from reasoner.data import prompts
 from reasoner.data import sampling
 from reasoner.data import traces
@@ -48,8 +49,9 @@ from rewards.service import Service
 
 def train(run: assemble.Run) -> None:
   """Runs everything that the work directory does not hold yet."""
-  settings, workdir = run.settings, run.workdir
-  with workdir.lock(), contextlib.ExitStack() as resources:
+  settings = run.settings
+  with run.workdir.lock() as workdir, contextlib.ExitStack() as resources:
+    run = dataclasses.replace(run, workdir=workdir)
     workdir.check_config(run.config)  # another run may have held the lock until now
     if workdir.finished(run.config):
       print(f"{workdir.path} is finished: its report is {workdir.report}.")
@@ -60,7 +62,9 @@ def train(run: assemble.Run) -> None:
     print("\n".join(assemble.origin_lines(origin)), flush=True)
     here = environment.fingerprint() | origin
     workdir.check_environment(here)
-    clock = progress.Clock(workdir.seconds, goes_on=workdir.has_results, age=environment.process_seconds())
+    clock = progress.Clock(
+        workdir.seconds, goes_on=workdir.has_results, age=environment.process_seconds(), saved=workdir.carry
+    )
     limit = budget.Budget(
         workdir.budget, settings.train, clock, goes_on=workdir.has_results,
         cold_start_steps=settings.cold_start.steps, evaluation_rows=settings.data.evaluation_rows,
@@ -92,6 +96,7 @@ def train(run: assemble.Run) -> None:
     schedules = run.schedules(corpus)
     print("\n".join([*corpus.table(), "", *schedules[-1].lines()]), flush=True)
     rows = corpus.fingerprints() | run.fingerprints()
+    processes.check_same(config=run.config_hash, rows=rows, model=origin, tokenizer=tokenizer.proto)
     workdir.check_rows(rows)
     workdir.begin(
         config=run.config, rows=rows, environment=here, disco=schedules[-1].table(), tokenizer=tokenizer
@@ -117,6 +122,7 @@ def train(run: assemble.Run) -> None:
         replicated=settings.model.mesh.replicated_sampling,
     )
     service.attach(frozen_model.FrozenModel(policy, rows=settings.completions_per_micro_batch))
+    service = processes.shared(service)
     evaluator = evaluate.Evaluator(
         policy=policy, service=service, corpus=corpus, render=render, settings=settings, workdir=workdir,
         clock=clock, limit=limit, keep=lambda directory: run.write_adapter(directory, actor),

@@ -75,6 +75,7 @@ FLOORS = {
     ),
     "reasoner": (
         {"data"},
+        {"processes"},
         {"models", "policy"},
         {"run"},
         {"reporting"},

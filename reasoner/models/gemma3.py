@@ -21,6 +21,7 @@ import struct
 from typing import Any
 from typing import TYPE_CHECKING
 
+from reasoner import processes
 from reasoner.data.prompts import Turns
 from reasoner.models.family import Adapted
 from reasoner.models.family import License
@@ -284,7 +285,7 @@ def weights_of(model: "Gemma3") -> dict[str, "np.ndarray"]:
   import numpy as np
 
   flat = {
-      "/".join(map(str, path)): np.asarray(leaf.get_value(), np.float32)
+      "/".join(map(str, path)): np.asarray(processes.fetch(leaf.get_value()), np.float32)
       for path, leaf in nnx.to_flat_state(nnx.state(model, nnx.Param))
       if not isinstance(leaf, nnx.LoRAParam)
   }

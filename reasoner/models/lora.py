@@ -12,6 +12,7 @@ import dataclasses
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from reasoner import processes
 from reasoner.models import family
 from rewards.errors import ConfigError
 from rewards.errors import suggest
@@ -112,7 +113,7 @@ def add_lora(
     if path[-1].endswith("_lora_a"):
       limit = (6 / np.prod(adapter.shape[:-1])) ** 0.5
       value += np.random.default_rng([seed, i]).uniform(-limit, limit, adapter.shape)
-    drawn.append((path, adapter.replace(jax.device_put(value, shardings[path].get_value()))))
+    drawn.append((path, adapter.replace(processes.put(value, shardings[path].get_value()))))
   present = {path[-2] for path, _ in drawn}
   for module in modules:
     if names[module] not in present:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import dataclasses
 from typing import TYPE_CHECKING
 
+from reasoner import processes
 from rewards.errors import ConfigError
 from rewards.settings import Count
 from rewards.settings import Section
@@ -54,6 +55,11 @@ def make_mesh(
   if fsdp * tp > count:
     raise ConfigError(
       f"config.model.mesh: fsdp={fsdp} x tp={tp} needs {fsdp * tp} devices, {count} are present."
+    )
+  if processes.several() and fsdp * tp < count:
+    raise ConfigError(
+      f"config.model.mesh: fsdp={fsdp} x tp={tp} leaves out some of the {count} devices of these processes: expected"
+      " all of them; fsdp=0 takes what tp leaves."
     )
   # The default axis type became Explicit; Tunix's models then raise ShardingTypeError.
   axis_types = (jax.sharding.AxisType.Auto,) * len(AXES)
@@ -118,7 +124,6 @@ def place(model: "nnx.Module", mesh: "jax.sharding.Mesh") -> "nnx.Module":
   For a model made in memory; one read from files is placed while it is read.
   """
   from flax import nnx
-  import jax
 
   graph, state = nnx.split(model)
-  return nnx.merge(graph, jax.device_put(state, nnx.get_named_sharding(state, mesh)))
+  return nnx.merge(graph, processes.put(state, nnx.get_named_sharding(state, mesh)))

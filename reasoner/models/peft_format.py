@@ -16,6 +16,7 @@ import json
 import pathlib
 from typing import TYPE_CHECKING
 
+from reasoner import processes
 from reasoner.models import family
 from reasoner.models.lora import Lora
 from rewards.errors import ConfigError
@@ -30,10 +31,9 @@ ADAPTER, CONFIG, CARD = "adapter_model.safetensors", "adapter_config.json", "REA
 def adapter_of(model: "Gemma3", settings: Lora) -> dict[str, tuple["np.ndarray", "np.ndarray"]]:
   """Returns (A [rank, inputs], B [outputs, rank]), float32, by name as in "model.layers.0.mlp.up_proj"."""
   from flax import nnx
-  import numpy as np
 
   state = nnx.to_flat_state(nnx.state(model, nnx.LoRAParam))
-  flat = {"/".join(map(str, path)): np.asarray(leaf.get_value()) for path, leaf in state}
+  flat = {"/".join(map(str, path)): processes.fetch(leaf.get_value()) for path, leaf in state}
   pairs, adapted = {}, family.of_model(model).MODULES
   for layer in range(model.config.num_layers):
     for module in settings.modules:
@@ -135,7 +135,6 @@ def read(directory: pathlib.Path, model: "Gemma3", settings: Lora) -> None:
     ConfigError: there is none.
   """
   from flax import nnx
-  import jax
   import numpy as np
   from safetensors import numpy as safetensors
 
@@ -153,5 +152,5 @@ def read(directory: pathlib.Path, model: "Gemma3", settings: Lora) -> None:
         for name in paths[module]
     ]
     value = (own[0] if factor == "a" else np.stack(own, axis=1)).reshape(leaf.shape).astype(leaf.dtype)
-    new.append((path, leaf.replace(jax.device_put(value, leaf.get_value().sharding))))
+    new.append((path, leaf.replace(processes.put(value, leaf.get_value().sharding))))
   nnx.update(model, nnx.from_flat_state(new))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from reasoner import processes
 from reasoner.policy import grpo
 
 
@@ -44,7 +45,7 @@ class FrozenModel:
     ids = np.full((self._rows, policy.max_new_tokens), policy.tokenizer.pad_id(), np.int32)
     for row, tail in zip(ids, tails):
       row[: len(tail)] = tail
-    values = np.asarray(
+    values = processes.fetch(
         policy.reference_log_probabilities(
             grpo.Rollout(
                 prompt_ids=policy.pad_prompts(heads + spare * [[policy.tokenizer.bos_id()]]),

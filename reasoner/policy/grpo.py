@@ -29,6 +29,7 @@ from jax.sharding import PartitionSpec
 import numpy as np
 import optax
 
+from reasoner import processes
 from reasoner.policy import advantages as advantages_lib
 from reasoner.policy import algorithms
 from reasoner.policy import log_probabilities
@@ -118,7 +119,7 @@ class Policy:
           halvings=self.halvings(len(prompts) * num_generations),
           replicated=self.replicated,
       )
-    tokens, log_probs = map(np.asarray, jax.device_get((output["tokens"], output["log_probabilities"])))
+    tokens, log_probs = map(np.asarray, processes.fetch((output["tokens"], output["log_probabilities"])))
     lengths = (tokens != pad).sum(axis=1)  # pads are never drawn: the first ends the row
     truncated = ~np.isin(tokens, self.tokenizer.eos_ids).any(axis=1)
     stops = lengths - ~truncated
@@ -203,7 +204,7 @@ def of_completions(graph, state, prompt_ids, completion_ids, *, temperature: flo
 
 def shard_rows(mesh, array, axis: int = 0) -> jax.Array:
   """Places an array over the mesh's fsdp axis, by its rows, which are on the given axis."""
-  return jax.device_put(array, NamedSharding(mesh, PartitionSpec(*[None] * axis, "fsdp")))
+  return processes.put(array, NamedSharding(mesh, PartitionSpec(*[None] * axis, "fsdp")))
 
 
 class Learner:
@@ -318,7 +319,7 @@ class Learner:
     """Returns the mean over completions of their log-probability under the policy as it is now."""
     mask = np.arange(rollout.completion_ids.shape[1]) < rollout.lengths[:, None]
     division = self.temperature, self.micro_batches, self.algorithm.num_generations
-    found = np.asarray(self.policy.log_probabilities(rollout, *division))
+    found = processes.fetch(self.policy.log_probabilities(rollout, *division))
     return float(np.where(mask, found, 0.0).sum(axis=1).mean())
 
   def _divide(self, array):

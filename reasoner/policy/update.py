@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from reasoner import processes
 from reasoner.policy import algorithms
 from reasoner.policy import log_probabilities
 from reasoner.policy import losses
@@ -91,7 +92,7 @@ def make_optimizer(model, transformation: optax.GradientTransformation, kind: ty
   optimizer = nnx.Optimizer(model, transformation, wrt=kind)
   everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
   put = lambda array: (  # noqa: E731
-      array if isinstance(array.sharding, jax.sharding.NamedSharding) else jax.device_put(array, everywhere)
+      array if isinstance(array.sharding, jax.sharding.NamedSharding) else processes.put(array, everywhere)
   )
   nnx.update(optimizer, jax.tree.map(put, nnx.state(optimizer)))
   return optimizer

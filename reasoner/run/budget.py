@@ -26,6 +26,7 @@ import copy
 import pathlib
 from typing import Any
 
+from reasoner import processes
 from reasoner.data.sampling import Schedule
 from reasoner.policy.optimizer import Training
 from reasoner.run import files
@@ -74,6 +75,7 @@ class Budget:
 
   def decide_cold_start(self, seconds: Sequence[float]) -> None:
     """Takes what steps took, of which the first compiled."""
+    seconds = processes.agreed(seconds)
     slowest = max(seconds[1:])
     compiling = max(0.0, seconds[0] - slowest)
     spent = self._clock.seconds()["total"]
@@ -103,6 +105,7 @@ class Budget:
 
   def decide_evaluation(self, seconds: Sequence[float], batches_of: Callable[[int], int]) -> None:
     """Takes what batches took, of which the first compiled; batches_of: how many so many rows a domain are."""
+    seconds = processes.agreed(seconds)
     slowest = max(seconds[1:])
     fit = EVALUATIONS * self._left(PLANNED) / 2 / max(slowest, 1e-3)
     lower, higher = 1, self._evaluation_rows
@@ -141,6 +144,7 @@ class Budget:
     """
     if not self._seconds:
       return False
+    seconds = processes.agreed(seconds)
     self._measured.append(seconds)
     spent = self._clock.seconds()
     if "grpo" not in self.decisions:

@@ -22,6 +22,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from reasoner import processes
 from reasoner.run import stopping
 from rewards.errors import ConfigError
 
@@ -47,7 +48,7 @@ def sha256(arrays: Mapping[str, jax.Array]) -> str:
   """Returns the hex digest of sorted names, dtypes, shapes and bytes."""
   digest = hashlib.sha256()
   for name in sorted(arrays):
-    array = np.asarray(jax.device_get(arrays[name]))
+    array = np.asarray(processes.fetch(arrays[name]))
     digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
     digest.update(np.ascontiguousarray(array).tobytes())
   return digest.hexdigest()
@@ -55,6 +56,15 @@ def sha256(arrays: Mapping[str, jax.Array]) -> str:
 
 def _sha256_of(recorded: Mapping[str, Any]) -> str:
   return hashlib.sha256(json.dumps(recorded, sort_keys=True).encode()).hexdigest()
+
+
+def _changed(
+    recorded: Mapping[str, Any], hashes: Mapping[str, str], arrays: Mapping[str, Mapping[str, jax.Array]]
+) -> str | None:
+  """Returns a sentence where what was read of a checkpoint has other hashes than were written."""
+  found = {name: sha256(own) for name, own in arrays.items()} | {"recorded": _sha256_of(recorded)}
+  changed = [name for name in found if found[name] != hashes.get(name)]
+  return f"the bytes of {', '.join(changed)} are not those that were written" if changed else None
 
 
 class Checkpoints:
@@ -85,8 +95,9 @@ class Checkpoints:
       before_save: Callable[[], None] = lambda: None, after_save: Callable[[], None] = lambda: None,
   ):  # fmt: skip
     self._directory = directory.resolve()
-    for path in self._directory.glob("*.orbax-checkpoint-tmp*"):  # of a run that was killed while it wrote
-      shutil.rmtree(path)
+    if processes.first():
+      for path in self._directory.glob("*.orbax-checkpoint-tmp*"):  # of a run that was killed while it wrote
+        shutil.rmtree(path)
     options = ocp.CheckpointManagerOptions(
         max_to_keep=keep, create=True, enable_async_checkpointing=False
     )
@@ -105,7 +116,7 @@ class Checkpoints:
     self._whole = step, arrays, self._recorder.state() if self._recorder is not None else {}
 
   def due(self, step: int) -> bool:
-    return step % self._every == 0 or time.monotonic() - self._saved_at >= self._seconds
+    return step % self._every == 0 or processes.agreed(time.monotonic() - self._saved_at >= self._seconds)
 
   def save(self) -> None:
     """Writes a checkpoint of the last whole step."""
@@ -138,12 +149,16 @@ class Checkpoints:
     """
     step = 0
     for found in sorted(self._manager.all_steps(), reverse=True):
+      damage = None
       try:
-        arrays, recorded = self._read(found)
+        recorded, hashes, arrays = self._read(found)
       except (ConfigError, MemoryError, PermissionError, jax.errors.JaxRuntimeError):
         raise
       except Exception as error:  # whatever the libraries make of damaged bytes
-        self._set_aside(found, error)
+        damage = f"{type(error).__name__}: {str(error):.200}"
+      damage = next(filter(None, processes.exchange(damage)), None) or _changed(recorded, hashes, arrays)
+      if damage:
+        self._set_aside(found, damage)
         continue
       for name, (module, kind) in self._modules.items():
         assign(module, arrays[name], kind)
@@ -155,7 +170,8 @@ class Checkpoints:
     self.whole(step)
     return step
 
-  def _read(self, step: int) -> tuple[dict[str, dict[str, jax.Array]], dict[str, Any]]:
+  def _read(self, step: int) -> tuple[dict[str, Any], dict[str, str], dict[str, dict[str, jax.Array]]]:
+    """Returns what was recorded, the hashes that were written, and the arrays."""
     record = ocp.args.Composite(record=ocp.args.JsonRestore())
     record = self._manager.restore(step, args=record)["record"]
     if record["template"] != self._template:
@@ -169,20 +185,18 @@ class Checkpoints:
         for name, module in self._modules.items()
     }
     restored = self._manager.restore(step, args=ocp.args.Composite(**abstract))
-    found = {name: sha256(own) for name, own in restored.items()}
-    found["recorded"] = _sha256_of(record["recorded"])
-    if changed := [name for name in found if found[name] != record["sha256"].get(name)]:
-      raise ValueError(f"the bytes of {', '.join(changed)} are not those that were written")
-    return restored, record["recorded"]
+    return record["recorded"], dict(record["sha256"]), dict(restored.items())
 
-  def _set_aside(self, step: int, error: Exception) -> None:
+  def _set_aside(self, step: int, damage: str) -> None:
     """Renames a checkpoint, so that no start takes it for one."""
     number = sum(1 for _ in self._directory.glob(f"damaged_{step}_*"))
-    path = (self._directory / str(step)).rename(self._directory / f"damaged_{step}_{number}")
+    path = self._directory / f"damaged_{step}_{number}"
+    if processes.first():
+      (self._directory / str(step)).rename(path)
+    processes.exchange(None)  # it is done
     self._manager.reload()
-    said = f"{type(error).__name__}: {str(error):.200}"
     print(
-        f"warning: the checkpoint of step {step} is damaged ({said}); it is set aside as {path}, and the one "
+        f"warning: the checkpoint of step {step} is damaged ({damage}); it is set aside as {path}, and the one "
         "before it goes on.", flush=True,
     )  # fmt: skip
 

@@ -1,10 +1,12 @@
 """Time: what a person watches while a run goes on, and what it took. Nothing learned depends on it."""
 
+from collections.abc import Callable
 import contextlib
 import pathlib
 import sys
 import time
 
+from reasoner import processes
 from reasoner.run import files
 
 
@@ -89,10 +91,13 @@ class Clock:
     path: where they are kept.
     goes_on: whether what stands there belongs to this run.
     age: seconds since this start began, before the clock did.
+    saved: called after each `save`.
   """
 
-  def __init__(self, path: pathlib.Path, *, goes_on: bool, age: float = 0.0):
-    self._path = path
+  def __init__(
+      self, path: pathlib.Path, *, goes_on: bool, age: float = 0.0, saved: Callable[[], None] = lambda: None
+  ):
+    self._path, self._saved = path, saved
     self._earlier = files.read_json(path) if goes_on and path.exists() else {}
     self._start = time.monotonic() - age
     self._phases: dict[str, float] = {}
@@ -117,15 +122,17 @@ class Clock:
     return was
 
   def seconds(self) -> dict[str, float]:
-    """Returns the seconds of each phase so far, and "total"."""
+    """Returns the seconds of each phase so far, and "total": the first process' where there are several."""
     now = time.monotonic()
     spent = {**self._phases, "total": now - self._start}
     if self._open:
       spent[self._open[0]] = spent.get(self._open[0], 0.0) + now - self._open[1]
-    return {
+    own = {
         name: round(self._earlier.get(name, 0.0) + spent.get(name, 0.0), 2)
         for name in sorted({"cold_start", "grpo", "evaluation", "total", *self._earlier, *spent})
     }
+    return processes.agreed(own)
 
   def save(self) -> None:
     files.write_json(self._path, self.seconds())
+    self._saved()

@@ -5,7 +5,8 @@
   75  Terminated, by SIGTERM: the same command continues
 
 SIGTERM ends what Python does at once, as Ctrl-C does; a program on the device runs to its end and no
-new one is started. What must be whole, a checkpoint, is written under `TERMINATION.held()`.
+new one is started. What must be whole, a checkpoint, is written under `TERMINATION.held()`. In a run of
+several processes it counts after the step, for all of them: no process is left waiting for another.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,8 @@ import errno
 import math
 import re
 import signal
+
+from reasoner import processes
 
 DIVERGED_STATUS, FULL_DISK_STATUS, TERMINATED_STATUS = 3, 74, 75
 _ROWS_NAMED = 16
@@ -40,12 +43,15 @@ class Termination:
 
   def _on_signal(self, *_) -> None:
     self._asked = True
-    if not self._holding:
+    if not (self._holding or processes.several()):
       self.check()
 
   def check(self) -> None:
-    """Raises Terminated once SIGTERM came: also where a library's callback swallowed the first one."""
-    if self._asked:
+    """Raises Terminated once SIGTERM came: also where a library's callback swallowed the first one.
+
+    Of several processes all call it, and it raises in all.
+    """
+    if any(processes.exchange(self._asked)):
       raise Terminated
 
   @contextlib.contextmanager

@@ -8,21 +8,24 @@ model is opened with are written together, right before it. A start that fails e
 of its own behind, and a start with another config is refused from then on.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 import contextlib
 import dataclasses
 import fcntl
 import pathlib
+import tempfile
 from typing import Any
 from typing import TYPE_CHECKING
 
 from reasoner import models
+from reasoner import processes
 from reasoner.data import prompts
 from reasoner.models import lora
 from reasoner.models import mesh as mesh_lib
 from reasoner.models import peft_format
 from reasoner.models.tokenizer import Tokenizer
 from reasoner.run import files
+from reasoner.run import remote
 from reasoner.run.settings import Settings
 from rewards.errors import ConfigError
 
@@ -58,12 +61,14 @@ class Workdir:
   read; faults: completions that met a reward's bug.
   """
 
-  def __init__(self, path: str | pathlib.Path):
-    self.path = path = pathlib.Path(path)
+  def __init__(self, path: str | pathlib.Path, shared: pathlib.Path | None = None):
+    self.path = path = pathlib.Path(path) if isinstance(path, str) else path
+    self._shared = shared or path
+    self._remote: remote.Remote | None = None
     self.config, self.rows, self.disco = path / "config.json", path / "rows.json", path / "disco.json"
     self.continued, self.budget = path / "continued.json", path / "budget.json"
     self.environment, self.seconds = path / "environment.json", path / "seconds.json"
-    self.quarantine, self.faults = path / "quarantine.jsonl", path / "faults.jsonl"
+    self.quarantine, self.faults = path / "quarantine.jsonl", self._shared / "faults.jsonl"
     self.tokenizer, self.template = path / "tokenizer.model", path / "prompt_template.txt"
     self.base, self.adapter, self.best = path / "base", path / "adapter", path / "adapter_best"
     self.before, self.after = path / "evaluation_before.jsonl", path / "evaluation_after.jsonl"
@@ -75,7 +80,7 @@ class Workdir:
     self._write_claim: Callable[[], None] | None = None
 
   def checkpoints(self, phase: str) -> pathlib.Path:
-    return self.path / "checkpoints" / phase
+    return self._shared / "checkpoints" / phase
 
   def picture(self, name: str) -> pathlib.Path:
     return self.path / f"{name}.png"
@@ -83,15 +88,69 @@ class Workdir:
   @property
   def has_results(self) -> bool:
     """Whether a run has begun there: one that failed before it learned anything leaves no claim."""
-    return self.before.exists() or any(self.path.glob("checkpoints/*/[0-9]*"))
+    return self.before.exists() or any(self._shared.glob("checkpoints/*/[0-9]*"))
 
   @contextlib.contextmanager
-  def lock(self):
-    """Holds the directory against a second process; freed by the system if this one dies.
+  def lock(self) -> "Iterator[Workdir]":
+    """Holds the directory against another run, and gives the one that this process writes to: itself.
+
+    Of several processes the first holds it. Each other gets one of its own for a time, with the first one's files
+    that a run goes on from; what it writes there, as all do, is dropped. They share checkpoints, which all of
+    them write together, and faults.
+
+    One in a bucket is a local one for as long, see run/remote.py.
 
     Raises:
-      ConfigError: another process holds it.
+      ConfigError: another run holds it, or several processes shall share a bucket.
     """
+    with contextlib.ExitStack() as held:
+      if remote.is_remote(self.path):
+        if processes.several():
+          raise ConfigError(f"--workdir={self.path}: several processes need a directory that all of them see.")
+        yield held.enter_context(self._local())
+        return
+      given = None
+      if processes.first():
+        try:
+          held.enter_context(self._held())
+          given = self._files() if processes.several() else None
+        except ConfigError as error:
+          given = error
+      given = processes.agreed(given)
+      if isinstance(given, ConfigError):
+        raise given
+      yield self if processes.first() else self._copy(held.enter_context(tempfile.TemporaryDirectory()), given)
+      processes.exchange(None)  # all is written before the first of them leaves
+
+  @contextlib.contextmanager
+  def _local(self):
+    with tempfile.TemporaryDirectory(prefix="reasoner-") as directory:
+      local = Workdir(directory)
+      local._remote = remote.Remote(self.path, local.path)
+      print(f"Fetching {self.path} ...", flush=True)
+      local._remote.pull()
+      try:
+        yield local
+      finally:
+        local.carry()
+        print(f"All files are in {self.path}; copy them to a directory to open, compare or export the run.", flush=True)
+
+  def carry(self) -> None:
+    """Sends what changed to the bucket, where the directory is one's."""
+    if self._remote:
+      self._remote.push()
+
+  def _files(self) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in self.path.iterdir() if path.is_file() and path != self.faults}
+
+  def _copy(self, directory: str, given: Mapping[str, bytes]) -> "Workdir":
+    for name, content in given.items():
+      pathlib.Path(directory, name).write_bytes(content)
+    return Workdir(directory, shared=self.path)
+
+  @contextlib.contextmanager
+  def _held(self):
+    """Locks the directory against a second process; freed by the system if this one dies."""
     self.path.mkdir(parents=True, exist_ok=True)
     with (self.path / ".lock").open("w") as file:
       try:

@@ -157,10 +157,9 @@ class Service:
       examples: Sequence[Example],
       texts: Sequence[str],
       groups: Sequence[int] | None = None,
+      asked: Sequence[dict[str, Any]] | None = None,
   ) -> "concurrent.futures.Future[list[RewardBreakdown]]":
-    """Queues a batch; arguments and result as `Scorer.score` has them.
-
-    What asks a model is scored here and now, in the caller's thread: the device is the caller's.
+    """Queues a batch; arguments and result as `Scorer.score` has them. asked: of `ask`; None: it is called.
 
     The future raises ComponentError for a component's own bug, with the uid and the place, and
     WorkerError when workers die before they score anything.
@@ -168,14 +167,23 @@ class Service:
     groups = range(len(texts)) if groups is None else list(groups)
     refused = {} if self._strict else {i: f for i, text in enumerate(texts) if (f := parse(text).failure)}
     texts = [mended(text) if i in refused else text for i, text in enumerate(texts)]
-    asked: list[dict[str, Any]] = [{} for _ in texts]
-    if self._asks:
-      try:
-        asked = self._scorer.score_together(examples, [parse(text) for text in texts], groups, ("model",))
-      except ComponentError as error:
-        self._keep_cases(error)
-        raise
+    asked = self.ask(examples, texts, groups) if asked is None else list(asked)
     return self._request((list(examples), texts, groups, asked, refused))
+
+  def ask(
+      self, examples: Sequence[Example], texts: Sequence[str], groups: Sequence[int]
+  ) -> list[dict[str, Any]]:
+    """Returns what components of model scope say, in the caller's thread: the device is the caller's."""
+    if not self._asks:
+      return [{} for _ in texts]
+    completions = [parse(text) for text in texts]
+    if not self._strict:
+      completions = [parse(mended(text)) if c.failure else c for text, c in zip(texts, completions)]
+    try:
+      return self._scorer.score_together(examples, completions, groups, ("model",))
+    except ComponentError as error:
+      self._keep_cases(error)
+      raise
 
   def score(
       self,

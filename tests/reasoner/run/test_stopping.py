@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from reasoner import processes
 from reasoner.run import files
 from reasoner.run import stopping
 
@@ -130,3 +131,17 @@ def test_the_log_of_a_run_says_so_when_the_disk_is_full(small_disk):
     for step in range(1, 3000):
       log.write(step, {f"rewards/{'x' * 200}/{i}": 1.0 for i in range(10)})
   assert stopping.full_disk(error.value)
+
+
+def test_of_several_processes_none_stops_before_all_do(monkeypatch):
+  termination = stopping.Termination()
+  monkeypatch.setattr(processes, "several", lambda: True)
+  termination._on_signal()  # another one may be waiting for this one
+  asked = []
+  monkeypatch.setattr(processes, "exchange", lambda own: asked.append(own) or [own, False])
+  with pytest.raises(stopping.Terminated):
+    termination.check()
+  assert asked == [True]
+  monkeypatch.setattr(processes, "exchange", lambda own: [True, own])
+  with pytest.raises(stopping.Terminated):
+    stopping.Termination().check()  # it was another that was asked to

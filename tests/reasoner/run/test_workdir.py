@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 
+from reasoner import processes
 from reasoner.data import prompts
 from reasoner.models import gemma3
 from reasoner.run import progress
@@ -205,3 +206,38 @@ def test_steps_of_an_unfinished_run_and_other_fields_of_a_finished_one_stay_refu
   workdir.summary.unlink()
   with pytest.raises(ConfigError, match="config.train.steps was 60, now 90"):
     workdir.check_config(config_of("--config.train.steps=90"))
+
+
+def test_another_process_of_a_run_writes_to_a_copy_and_shares_checkpoints_and_faults(tmp_path, monkeypatch):
+  path = tmp_path / "run"
+  given = {}
+
+  def agreed(value):
+    given.setdefault("of the first", value)
+    return given["of the first"]
+
+  monkeypatch.setattr(processes, "several", lambda: True)
+  monkeypatch.setattr(processes, "agreed", agreed)
+  monkeypatch.setattr(processes, "exchange", lambda value: [value, value])
+  monkeypatch.setattr(processes, "first", lambda: True)
+  path.mkdir()
+  (path / "metrics.jsonl").write_text("{}\n")
+  (path / "faults.jsonl").write_text("{}\n")
+  with Workdir(path).lock() as first:
+    monkeypatch.setattr(processes, "first", lambda: False)
+    with Workdir(path).lock() as other:
+      assert first.path == path != other.path
+      assert other.metrics.read_text() == "{}\n" and not (other.path / "faults.jsonl").exists()
+      assert (other.faults, other.checkpoints("grpo")) == (first.faults, first.checkpoints("grpo"))
+      other.summary.write_text("{}")
+      (path / "checkpoints" / "grpo" / "3").mkdir(parents=True)
+      assert other.has_results
+    assert not other.path.exists() and not first.summary.exists()
+
+
+def test_a_directory_that_the_first_process_cannot_have_is_refused_in_all(tmp_path, monkeypatch):
+  monkeypatch.setattr(processes, "several", lambda: True)
+  monkeypatch.setattr(processes, "first", lambda: False)
+  monkeypatch.setattr(processes, "agreed", lambda value: ConfigError("in use by another run"))
+  with pytest.raises(ConfigError, match="in use"), Workdir(tmp_path).lock():
+    pass
