@@ -1,5 +1,6 @@
 """The real recipe, shrunk, through everything: cold start, GRPO, kill, resume, evaluation, report."""
 
+import itertools
 import json
 import os
 import pathlib
@@ -12,27 +13,56 @@ import time
 
 import pytest
 
+from reasoner.data import embedded
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHRUNK = [
     "--config.cold_start.steps=6", "--config.cold_start.traces=64", "--config.cold_start.batch_size=8",
     "--config.cold_start.checkpoint_every=2", "--config.data.evaluation_rows=2",
     "--config.train.steps=6", "--config.train.prompts_per_step=7", "--config.train.checkpoint_every=1",
     "--config.train.samples_every=2", "--config.grpo.num_generations=2", "--config.grpo.num_iterations=2",
-    "--config.rollout.max_new_tokens=24", "--config.train.evaluate_every=0",
+    "--config.rollout.max_new_tokens=24", "--config.train.evaluate_every=0", "--config.scoring.num_workers=1",
 ]
+ROWS = 400  # of each file of the embedded corpus: a start reads, checks and measures all of them
+
+
+# A plugin that has a hand in what the model writes: so early all of it would fail the format, and nothing be learned.
+WRITING = """
+import dataclasses, sys
+from rewards.format import render
+
+if getattr(sys.modules["__main__"].__spec__, "name", "") == "reasoner.main":  # not where rewards are computed
+  from reasoner.policy import grpo
+  generate = grpo.Policy.generate
+  def writing(policy, prompts, sampling, *rest):
+    rollout = generate(policy, prompts, sampling, *rest)
+    return dataclasses.replace(rollout, texts=[{text} for i, text in enumerate(rollout.texts)])
+  grpo.Policy.generate = writing
+"""
+HALF_VALID = "render('I think.', text or '1') if sampling.temperature and sum(map(ord, text)) % 2 else text"
 
 
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory):
-  return tmp_path_factory.mktemp("train")
+  """Where this file's runs live, with a shrunken corpus, and a torch that is as good as not installed."""
+  path = tmp_path_factory.mktemp("train")
+  with pytest.MonkeyPatch.context() as patch:
+    rows = embedded.rows
+    patch.setattr(embedded, "rows", lambda *file: itertools.islice(rows(*file), ROWS))
+    embedded.folder(path / "cache")
+  (path / "hidden").mkdir()
+  (path / "hidden" / "torch.py").write_text("raise ImportError('a run needs no torch')")
+  (path / "half_valid.py").write_text(WRITING.format(text=HALF_VALID))
+  return path
 
 
-def start(scratch, workdir, *flags, config="experiments/seven_domain.py"):
-  # Compiled programs are kept between the processes of this file: the same code, so the same bits.
+def start(scratch, workdir, *flags, config=None):
+  """Starts the shrunken recipe, half of whose completions are made valid, or another config."""
+  if not config:
+    config, flags = "experiments/seven_domain.py", (f"--config.plugins={scratch / 'half_valid.py'}", *flags)
+  paths = [str(scratch / "hidden"), *filter(None, [os.environ.get("PYTHONPATH")])]
   environment = os.environ | {
-      "JAX_PLATFORMS": "cpu",
-      "JAX_COMPILATION_CACHE_DIR": str(scratch / "compiled"),
-      "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+      "JAX_PLATFORMS": "cpu", "REASONER_CACHE": str(scratch / "cache"), "PYTHONPATH": os.pathsep.join(paths)
   }
   command = [sys.executable, "-m", "reasoner.main", f"--config={config}", f"--workdir={workdir}", *SHRUNK, *flags]
   log = (workdir.parent / f"{workdir.name}.log").open("a")
@@ -139,6 +169,13 @@ def test_a_finished_run_can_be_talked_to(uninterrupted, capsys, monkeypatch):
   assert "no row 'gsm8k/main/test/none' was evaluated" in capsys.readouterr().err
 
 
+def test_the_base_of_a_finished_run_answers_what_rewards_ask(uninterrupted):
+  from reasoner import attack
+
+  (found,) = attack.frozen_base(uninterrupted[0]).log_probabilities(["Today Nora has "], ["27 shells."])
+  assert len(found) and (found < 0).all()
+
+
 def test_a_directory_of_weights_talks_as_the_starting_model_of_its_run(uninterrupted):
   from reasoner.run.conversation import Conversation
   from reasoner.run.conversation import STARTING
@@ -163,12 +200,12 @@ def test_a_finished_run_says_so_and_does_nothing(scratch, uninterrupted):
   assert "is finished" in (scratch / "whole.log").read_text()
 
 
-def test_a_run_killed_at_any_moment_ends_in_the_same_bits(scratch, uninterrupted):
-  _, expected = uninterrupted
-  workdir = scratch / "killed"
+def killed_and_continued(scratch, name, *flags):
+  """Kills a run three times, somewhere in the cold start and within GRPO, and lets it end."""
+  workdir = scratch / name
   draw = random.Random(os.getpid())
   for attempt in range(3):
-    process = start(scratch, workdir)
+    process = start(scratch, workdir, *flags)
     began = time.monotonic()
     kill_at_step = attempt * 2  # somewhere in the cold start, then within GRPO
     while process.poll() is None and time.monotonic() - began < 400:
@@ -181,18 +218,24 @@ def test_a_run_killed_at_any_moment_ends_in_the_same_bits(scratch, uninterrupted
       time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-  summary = finish(start(scratch, workdir), workdir)
-  assert summary["adapter_sha256"] == expected["adapter_sha256"]
-  assert [row["step"] for row in lines(workdir / "metrics.jsonl")] == list(range(6))
-  after = [
+  return workdir, finish(start(scratch, workdir, *flags), workdir)
+
+
+def measured(workdir):
+  """The metrics of each step but for times."""
+  return [
       {k: v for k, v in row.items() if not k.startswith(("seconds", "tokens_per"))}
       for row in lines(workdir / "metrics.jsonl")
   ]
-  whole = [
-      {k: v for k, v in row.items() if not k.startswith(("seconds", "tokens_per"))}
-      for row in lines(uninterrupted[0] / "metrics.jsonl")
-  ]
-  assert after == whole
+
+
+def test_a_run_killed_at_any_moment_ends_in_the_same_bits(scratch, uninterrupted):
+  whole, expected = uninterrupted
+  workdir, summary = killed_and_continued(scratch, "killed")
+  assert summary["adapter_sha256"] == expected["adapter_sha256"]
+  assert [row["step"] for row in measured(workdir)] == list(range(6))
+  assert measured(workdir) == measured(whole)
+  assert all(row["groups/zero_advantage_fraction"] < 1 for row in measured(whole))  # there was something to learn
 
 
 def stopped(process, workdir, status):
@@ -400,8 +443,7 @@ def test_a_new_domain_is_a_plugin_rows_and_a_few_lines_of_config(scratch):
   config.write_text(MINE.format(plugin=str(scratch / "haiku.py"), pool=str(scratch / "haiku.jsonl")))
   workdir = scratch / "haiku_run"
   summary = finish(
-      start(scratch, workdir, "--config.train.steps=2", "--config.train.prompts_per_step=8",
-            "--config.rewards.haiku.line_count.weight=0.0", config=str(config)),
+      start(scratch, workdir, "--config.rewards.haiku.line_count.weight=0.0", config=str(config)),
       workdir,
   )
   assert summary["domains"]["haiku"]["n"] == 2
