@@ -58,6 +58,8 @@ setuptools.setup(
             "accelerate",
             "gguf",
             "hypothesis",
+            "ipykernel",
+            "nbclient",
             "openai",
             "peft",
             "protobuf",

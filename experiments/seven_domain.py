@@ -290,6 +290,16 @@ def _embedded_small(config: ml_collections.ConfigDict) -> None:
   config.train.update(steps=30, prompts_per_step=7, evaluate_every=0)
 
 
+def _embedded_tour(config: ml_collections.ConfigDict) -> None:
+  """What the notebooks show on any machine: so few rows that all of it, a pool included, takes some minutes."""
+  _embedded_small(config)
+  config.data.evaluation_rows = 16
+  for domain in config.data.sources.values():
+    for source in domain.values():
+      source.limit = 200
+  config.cold_start.update(steps=300, traces=9600)
+
+
 VARIANTS = {
     "gemma3_1b": _gemma3_1b,
     "gemma3_270m": _gemma3_270m,
@@ -297,4 +307,5 @@ VARIANTS = {
     "embedded": _embedded,
     "embedded_clean": _embedded_clean,
     "embedded_small": _embedded_small,
+    "embedded_tour": _embedded_tour,
 }

@@ -81,7 +81,7 @@ FLOORS = {
         {"reporting"},
         {
             "__init__", "ablate", "attack", "benchmark", "chat", "compare", "curate", "evaluate", "export",
-            "harness", "main", "plan", "train",
+            "harness", "main", "notebook", "plan", "train",
         },  # fmt: skip
     ),
 }
