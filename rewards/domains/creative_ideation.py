@@ -71,9 +71,9 @@ def distinct_items(completion: Completion, example: Example) -> float | None:
   """Share of a list's items that say something of their own: 1 from 90 % on, 0 up to 30 %.
 
   Items are list items, or sentences, or what commas part; two are one when they share half of their
-  words beyond the prompt's, or nearly their meaning, so rewording one idea does not make two, nor does
+  words beyond the prompt's, or nearly their meaning, so one idea in other order does not make two, nor does
   numbered emptiness ("Idea 1", "Idea 2"). None below three items: there is nothing to compare. A list of
-  different but useless things passes.
+  different but useless things passes, and so does one idea in other words.
   """
   items = find_items(completion.answer, example.prompt)
   if len(items) < 3:

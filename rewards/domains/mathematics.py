@@ -23,7 +23,8 @@ def math_answer(completion: Completion, example: Example) -> Score | None:
   and anything too long, too deep or too large to compute score 0.0 with a reason that names the rule.
   None where there is no reference, or another than a number or a formula.
 
-  How a policy might cheat, and what stops it: naming several candidates (one is read, rivals refuse it);
+  How a policy might cheat, and what stops it: naming several candidates (one is read, rivals refuse it),
+  also one in the answer and another where the reasoning concludes;
   leaving the work to the grader with `12 * 5`, `\sum` or `4!` (a number must be written out, and a
   function must stand in the reference to stand in the answer); rounding (no tolerance anywhere);
   9^9^9^9, 1e999999999, thousands of brackets or digits (sizes are checked before anything computes).
