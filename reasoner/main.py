@@ -59,9 +59,10 @@ def main(argv: list[str]) -> None:
     if _FETCH.value:
       print("\n".join(assemble.origin_lines(run.model.origin())))
       return
-    if run.settings.train.keep_memory and memory.keep_freed():
-      print("On a CPU: freed memory is kept for the next array; off by --config.train.keep_memory=False.")
+    keeps = run.settings.train.keep_memory and memory.keep_freed()
     processes.join(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
+    if keeps:
+      print("On a CPU: freed memory is kept for the next array; off by --config.train.keep_memory=False.")
     from reasoner import train  # JAX and Tunix: seconds, which a mistake in the config need not cost
 
     train.train(run)

@@ -1,12 +1,15 @@
-"""Several processes as one run: shares of a batch, arrays made and read whole, by two on loopback."""
+"""Several processes as one run: shares of a batch, arrays made and read whole, and two that train on loopback."""
 
 import concurrent.futures
+import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -198,3 +201,58 @@ def test_two_processes_hold_arrays_together_and_score_their_own_rows(tmp_path):
   assert statuses == [0, 0], said(log, 0)[-2000:] + said(log, 1)[-2000:]
   assert sorted(said(log, 0).splitlines()) == ["done 0", "only the first one's words"]
   assert said(log, 1) == "done 1"
+
+
+SHRUNK = [
+    "--config.cold_start.steps=4", "--config.cold_start.traces=64", "--config.cold_start.batch_size=8",
+    "--config.cold_start.checkpoint_every=2", "--config.data.evaluation_rows=1", "--config.train.steps=3",
+    "--config.train.prompts_per_step=8", "--config.train.checkpoint_every=1", "--config.train.samples_every=2",
+    "--config.grpo.num_generations=2", "--config.rollout.max_new_tokens=24", "--config.train.evaluate_every=2",
+    "--config.model.mesh.fsdp=0",  # the devices of all processes
+    "--config.scoring.gate=none",  # no text of 24 tokens keeps the format: with the gate there were nothing to learn
+]  # fmt: skip
+
+
+def training(workdir):
+  command = [
+      "-m", "reasoner.main", "--config=experiments/seven_domain.py", f"--workdir={workdir}", *SHRUNK,
+      "--coordinator={coordinator}", "--num_processes=2", "--process_id={i}",
+  ]  # fmt: skip
+  return started(command, 2, workdir)
+
+
+def ended(pair, workdir):
+  for index, process in enumerate(pair):
+    assert process.wait(timeout=1500) == 0, said(workdir, 0)[-3000:] + said(workdir, index)[-3000:]
+  return json.loads((workdir / "summary.json").read_text())
+
+
+def lines(path):
+  return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_two_processes_train_as_one_run_and_killed_together_end_in_the_same_bits(tmp_path):
+  whole, killed = tmp_path / "whole", tmp_path / "killed"
+  summary = ended(training(whole), whole)
+  assert summary["steps"] == 3 and summary["environment"]["devices"].startswith("2 x ")
+  assert [row["step"] for row in lines(whole / "metrics.jsonl")] == [0, 1, 2]  # each once
+  assert min(row["train/gradient_norm"] for row in lines(whole / "metrics.jsonl")) > 0.01
+  assert [row["step"] for row in lines(whole / "evaluations.jsonl")] == [0, 2, 3]
+  assert len(lines(whole / "evaluation_after.jsonl")) == len(lines(whole / "evaluation_before.jsonl")) >= 7
+  assert sorted(path.name for path in (whole / "checkpoints" / "grpo").iterdir()) == ["1", "2", "3"]
+  assert said(whole, 0).count("Report: ") == 1 and said(whole, 1) == ""
+
+  pair = training(killed)
+  until = time.monotonic() + 1200
+  while not (killed / "checkpoints" / "grpo" / "1").exists():
+    assert time.monotonic() < until and all(process.poll() is None for process in pair), said(killed, 0)[-3000:]
+    time.sleep(0.05)
+  for process in pair:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+  assert not (killed / "summary.json").exists()
+  assert ended(training(killed), killed)["adapter_sha256"] == summary["adapter_sha256"]
+  told = lambda path: [{k: v for k, v in row.items() if "second" not in k} for row in lines(path / "metrics.jsonl")]  # noqa: E731
+  assert told(killed) == told(whole)
