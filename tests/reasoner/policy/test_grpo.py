@@ -1,10 +1,10 @@
 """Each trap of Tunix that the seam is there to hide, sprung once."""
 
+import functools
 import json
 import os
 import subprocess
 import sys
-import textwrap
 
 from flax import nnx
 import jax
@@ -35,12 +35,14 @@ def rollout_of(policy, step=0):
   return policy.generate(PROMPTS, DRAW, jax.random.fold_in(jax.random.key(0), step), GENERATIONS)
 
 
-def learner_of(policy, name="grpo", *, learning_rate=0.05, micro_batches=1, optimizer=None, **changes):
+def learner_of(
+    policy, name="grpo", *, learning_rate=0.05, micro_batches=1, optimizer=None, rematerialize=False, **changes
+):
   beta = 0.0 if name == "dapo" else 0.04
   settings = dict(name=name, num_generations=GENERATIONS, num_iterations=1, beta=beta, epsilon=0.2) | changes
   return grpo.Learner(
       policy, algorithms.Algorithm(**settings), optimizer or optax.sgd(learning_rate),
-      temperature=DRAW.temperature, micro_batches=micro_batches,
+      temperature=DRAW.temperature, micro_batches=micro_batches, rematerialize=rematerialize,
   )
 
 
@@ -197,30 +199,66 @@ def test_a_prompt_that_is_too_long_is_an_error(policy):
     policy.generate([[7] * 13], DRAW, jax.random.key(0))
 
 
-def test_a_step_runs_on_eight_devices_as_fsdp_times_tp():
-  program = """
-      import jax, numpy as np
-      from reasoner.models import mesh as mesh_lib
-      from reasoner.policy import grpo
-      from tests.reasoner.policy import test_grpo
-      from tests.reasoner.conftest import CharacterTokenizer, tiny_actor
-      mesh = mesh_lib.make_mesh(2, 4)
-      policy = grpo.Policy(tiny_actor(mesh), CharacterTokenizer(), mesh, max_prompt_tokens=12, max_new_tokens=10)
-      rollout = test_grpo.rollout_of(policy)
-      learner = test_grpo.learner_of(policy, num_iterations=2)
-      metrics = test_grpo.step(policy, learner, rollout, test_grpo.ADVANTAGES)
-      assert all(np.isfinite(v) for v in metrics.values()), metrics
-      print("devices", jax.device_count(), "loss", metrics["loss"])
-  """
+EIGHT_DEVICES = """
+import json, sys, jax, numpy as np, optax
+from flax import nnx
+from reasoner.models import mesh as mesh_lib
+from reasoner.policy import grpo
+from reasoner.run import checkpoints
+from tests.reasoner.conftest import CharacterTokenizer, tiny_actor
+from tests.reasoner.policy import test_grpo
+
+found, first = {}, None
+for name in ("1x1", *sys.argv[1:]):
+  fsdp, tp = map(int, name.split("x"))
+  mesh = mesh_lib.make_mesh(fsdp, tp)
+  policy = grpo.Policy(
+      tiny_actor(mesh), CharacterTokenizer(), mesh, max_prompt_tokens=12, max_new_tokens=10, replicated=fsdp > 1
+  )
+  moved = {}  # away from B = 0, where A has no gradient and the reference is the policy
+  for i, (path, array) in enumerate(checkpoints.arrays_of(policy.actor, nnx.LoRAParam).items()):
+    value = 0.1 * np.random.default_rng(i).standard_normal(array.shape, np.float32)
+    moved[path] = jax.device_put(value, array.sharding)
+  checkpoints.assign(policy.actor, moved, nnx.LoRAParam)
+  drawn = test_grpo.rollout_of(policy)
+  first = first or drawn
+  learner = test_grpo.learner_of(policy, optimizer=optax.sgd(1.0), rematerialize=fsdp == 4)
+  metrics = test_grpo.step(policy, learner, first, test_grpo.ADVANTAGES)
+  gradients = {path: moved[path] - array for path, array in test_grpo.adapter(policy).items()}
+  if not found:
+    alone = gradients
+  found[name] = dict(
+      devices=len(jax.tree.leaves(nnx.state(policy.actor))[0].sharding.device_set), loss=metrics["loss"],
+      norm=metrics["gradient_norm"], same_tokens=bool((drawn.completion_ids == first.completion_ids).all()),
+      difference=max(float(np.abs(np.asarray(gradients[n]) - np.asarray(alone[n])).max()) for n in alone),
+      least=min(float(np.abs(gradient).max()) for gradient in gradients.values()),
+  )
+print(json.dumps(found))
+"""
+
+
+@functools.cache
+def on_eight_devices(*meshes):
   environment = os.environ | {
       "XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu",
-      "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # no number is compared: programs need not be quick
-  }
-  done = subprocess.run(
-      [sys.executable, "-c", textwrap.dedent(program)], env=environment, capture_output=True, text=True, timeout=300
-  )
+      "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # what takes the time is compiling
+  }  # fmt: skip
+  command = [sys.executable, "-c", EIGHT_DEVICES, *meshes]
+  done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
   assert done.returncode == 0, done.stderr[-3000:]
-  assert "devices 8" in done.stdout
+  return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.timeout(1000)
+@pytest.mark.parametrize("mesh", ["2x4", *(pytest.param(name, marks=pytest.mark.slow) for name in ("8x1", "4x2"))])
+def test_on_eight_devices_loss_gradients_and_samples_of_a_batch_are_those_of_one(mesh):
+  found = on_eight_devices("2x4") if mesh == "2x4" else on_eight_devices("8x1", "4x2")
+  alone, own = found["1x1"], found[mesh]
+  assert (alone["devices"], own["devices"]) == (1, 8)
+  assert alone["least"] > 1e-4  # no adapter's gradient is all but nothing
+  assert own["loss"] == pytest.approx(alone["loss"], abs=1e-5)
+  assert own["difference"] < 1e-5 * max(1.0, alone["norm"])
+  assert own["same_tokens"]  # over weights that were gathered once
 
 
 def test_a_rollout_after_an_update_comes_from_the_updated_weights(policy):
