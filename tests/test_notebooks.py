@@ -1,4 +1,4 @@
-"""The notebooks: thin over the package, and run with the embedded model."""
+"""The notebooks: thin over the package, shown with a whole run's outputs, and run with the embedded model."""
 
 import ast
 import json
@@ -31,6 +31,20 @@ def test_a_notebook_is_thin_over_the_package(path):
     elif not source.startswith("%%bash\n"):
       logic = ast.FunctionDef, ast.For, ast.While, ast.If, ast.With, ast.Try
       assert not [node for node in ast.walk(ast.parse(source)) if isinstance(node, logic)]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_shows_what_each_cell_said(path):
+  said = []
+  for number, cell in enumerate(cells(path), start=1):
+    assert cell["execution_count"] == number  # top to bottom, once
+    assert not [output for output in cell["outputs"] if output["output_type"] == "error"]
+    said.append(json.dumps(cell["outputs"]))
+  said = "".join(said)
+  for part in ("roofline", "image/png", "GRPO took ", "--- before", "--- after", "model.safetensors", "<answer>"):
+    assert part in said, part
+  for place in ("/root/", "/tmp/", "/home/", "/work"):
+    assert place not in said.replace("image/png", "")
 
 
 @pytest.mark.slow
