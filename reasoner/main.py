@@ -41,6 +41,7 @@ def main(argv: list[str]) -> None:
   logging.set_verbosity(logging.WARNING)  # Orbax tells a page for each checkpoint
   try:
     stopping.TERMINATION.install()
+    stopping.drop_echoes()
     overrides = [argument for argument in argv[1:] if argument.startswith(recipes.PREFIX)]
     for argument in argv[1:]:
       if argument not in overrides:

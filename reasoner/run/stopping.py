@@ -12,9 +12,12 @@ several processes it counts after the step, for all of them: no process is left 
 from collections.abc import Callable, Mapping, Sequence
 import contextlib
 import errno
+import logging
 import math
 import re
 import signal
+import sys
+import threading
 
 from reasoner import processes
 
@@ -84,6 +87,21 @@ def check_finite(
       "Nothing of it is kept: the last checkpoint was healthy. "
       f"Lower {cure} in another --workdir, or look at the rows."
     )
+
+
+def drop_echoes() -> None:
+  """Leaves out what Orbax's and TensorStore's threads say of a full disk: the error that they raise is told once.
+
+  Orbax logs it in each thread that meets it and closes its event loop, which TensorStore's other writes then miss.
+  """
+  logging.getLogger("absl").addFilter(lambda record: not (record.exc_info and full_disk(record.exc_info[1])))
+  shown = sys.excepthook
+
+  def show(kind, error, trace):
+    if threading.current_thread() is threading.main_thread() or str(error) != "Event loop is closed":
+      shown(kind, error, trace)
+
+  sys.excepthook = show
 
 
 def full_disk(error: BaseException | None) -> str | None:

@@ -1,12 +1,16 @@
 """What ends a run early: what is not finite, SIGTERM, a full disk."""
 
 import errno
+import logging
 import math
 import os
 import pathlib
 import signal
 import subprocess
+import sys
+import threading
 
+import absl.logging
 import pytest
 
 from reasoner import processes
@@ -145,3 +149,20 @@ def test_of_several_processes_none_stops_before_all_do(monkeypatch):
   monkeypatch.setattr(processes, "exchange", lambda own: [True, own])
   with pytest.raises(stopping.Terminated):
     stopping.Termination().check()  # it was another that was asked to
+
+
+def test_of_many_writes_to_a_full_disk_one_error_is_told(monkeypatch, caplog):
+  told = []
+  monkeypatch.setattr(sys, "excepthook", lambda kind, error, trace: told.append(str(error)))
+  monkeypatch.setattr(logging.getLogger("absl"), "filters", [])
+  stopping.drop_echoes()
+  echo, own = RuntimeError("Event loop is closed"), RuntimeError("a bug in a thread")
+  for error in (echo, own):
+    thread = threading.Thread(target=sys.excepthook, args=(type(error), error, None))
+    thread.start()
+    thread.join()
+  sys.excepthook(type(echo), echo, None)  # of the main thread: somebody's bug
+  assert told == ["a bug in a thread", "Event loop is closed"]
+  for error in (OSError(errno.ENOSPC, "No space left on device"), OSError(errno.EIO, "a disk that breaks")):
+    absl.logging.error("a thread raised %s", error, exc_info=error)
+  assert [record.getMessage() for record in caplog.records] == ["a thread raised [Errno 5] a disk that breaks"]
