@@ -34,12 +34,13 @@ MADE_OF = {
 MADE_OF_OTHERS = "the task's first sentence"
 
 _MOST = 3
-_WORDINGS = {
-    "coding": ("{} takes {}: it {}.", "{} gets {} and {}.", "Given {1}, {0} {2}."),
+# A program's name, arguments and steps; words of a question and its answer; words of a text, by domain.
+_OF_PROGRAMS = ("{} takes {}: it {}.", "{} gets {} and {}.", "Given {1}, {0} {2}.")
+_OF_CHOICES = ("Of these, {1} fits {0}.", "With {}, it must be {}.", "What goes with {} is {}.")
+_OF_TEXTS = {
     "creative_writing": ("It tells of {}.", "The story is about {}.", "It has {} in it.", "I begin with {}."),
     "creative_ideation": ("I think of {}.", "One can start from {}.", "To mind come {}.", "It could be {}."),
     "summarization": ("What matters is {}.", "The text is about {}.", "It comes down to {}.", "I keep {}."),
-    "science": ("Of these, {1} fits {0}.", "With {}, it must be {}.", "What goes with {} is {}."),
 }
 _WORD = re.compile(r"[^\W\d_][\w'’-]{3,}")
 _ITEM = re.compile(r"\n+|(?<=[.!?;])\s+")
@@ -53,23 +54,21 @@ def plan(example: Example, own_words: str) -> str:
     own_words: the prompt without what all prompts of its data set share.
   """
   reference = example.reference
-  parts: tuple[str, ...] = ()
-  kind = "science" if isinstance(reference, Choice) else example.domain
+  wordings, parts = (), ()
   if isinstance(reference, UnitTests):
-    kind, parts = "coding", _steps(reference.text)
-  elif isinstance(reference, Choice):
+    wordings, parts = _OF_PROGRAMS, _steps(reference.text)
+  elif isinstance(reference, Choice) and reference.text:
     asked = _content(example.extra.get("task_text") or own_words, 2)
-    parts = (_listed(asked), reference.text.rstrip("."))
-    if not asked:
-      return f"It must be {parts[1]}."
-  elif isinstance(reference, Text):
+    wordings = _OF_CHOICES if asked else ("It must be {1}.",)
+    parts = _listed(asked), reference.text.rstrip(".")
+  elif isinstance(reference, Text) and example.domain in _OF_TEXTS:
     named = reference.text
     if example.domain == "creative_ideation":
       named = " ".join(word for item in _ITEM.split(named) for word in _content(item, 1))
-    parts = (_listed(_content(named, _MOST)),)
-  if not (parts and all(parts)) or kind not in _WORDINGS:
+    if words := _content(named, _MOST):
+      wordings, parts = _OF_TEXTS[example.domain], (_listed(words),)
+  if not parts:
     return restated(own_words or example.prompt)
-  wordings = _WORDINGS[kind]
   return wordings[zlib.crc32(example.uid.encode()) % len(wordings)].format(*parts)
 
 

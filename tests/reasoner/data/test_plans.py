@@ -77,6 +77,8 @@ REPEATED = "def first_repeated(text):\n  for i, c in enumerate(text):\n    if c 
         ("coding", program("not a program"), {"Tell me of the sea."}),
         ("math", Number(text="4"), {"Tell me of the sea."}),
         ("creative_writing", Text(text="So it was."), {"Tell me of the sea."}),
+        ("science", Text(text="carbon dioxide"), {"Tell me of the sea."}),
+        ("coding", Text(text="A lighthouse keeper."), {"Tell me of the sea."}),
         ("a_domain_of_a_plugin", Text(text="A lighthouse keeper."), {"Tell me of the sea."}),
     ],
 )  # fmt: skip
