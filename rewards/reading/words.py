@@ -202,7 +202,7 @@ _COURTESY = re.compile(
 
 def turns(word: str) -> bool:
   """Whether a word, in lower case, turns a verdict round or puts it in doubt."""
-  return not _TURNS.isdisjoint((word, _singular(word), word.replace("'", "")))
+  return word.endswith("n't") or not _TURNS.isdisjoint((word, _singular(word), word.replace("'", "")))
 
 
 def refuse_beside(words: list[str], prompt: str, allowed: frozenset[str] = frozenset()) -> None:
@@ -230,7 +230,7 @@ def without_courtesy(text: str) -> str:
 
 def refuse_before(clause: str) -> None:
   """Refuses a clause before a verdict that has a word which withdraws or turns it."""
-  turned = (word for word in re.findall(r"\?|[a-z]+(?:'t)?", clause.lower()) if turns(word))
+  turned = (word for word in re.findall(r"[a-z]+(?:'t)?", clause.lower()) if turns(word))
   found = _WITHDRAWS.search(clause)
   if said := found[0] if found else next(turned, ""):
     raise Refused("hedged", f"Doubt: {said.strip()!r} stands before the verdict.")

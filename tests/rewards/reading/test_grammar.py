@@ -51,6 +51,7 @@ COURTESIES = ["", " I hope this helps! \U0001f60a", "\nLet me know if you have a
 DOUBTS = [
     "maybe {}", "perhaps {}", "{}?", "not {}", "{}, I think", "probably {}", "{}, but it is not clear.", "{}. Just kidding.",
     "{}. I could be mistaken.", "{}. No, wait.", "either {}", "I guess {}", "{}, unless it is otherwise.", "{}. That is wrong.",
+    "It mustn't be that the answer is {}",
     "I don't think the answer is {}", "{}, in theory.", "{} or something", "It might be {}", "{}. Or it is another.", "It is false that it is {}",
 ]  # fmt: skip
 RIVALS = [
