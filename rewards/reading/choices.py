@@ -197,7 +197,10 @@ class ShortTextKind(Kind):
   def __init__(self, prompt: str, texts: tuple[str, ...]):
     super().__init__(prompt, True)
     self.keys, self.names = _accepted(texts)
-    self.shown = lambda verdict: texts[0]
+    self._text = texts[0]
+
+  def shown(self, verdict: bool) -> str:
+    return self._text
 
   def take(self, body: str) -> tuple[bool, str] | None:
     body = wordy(body)
