@@ -165,9 +165,9 @@ class Service:
     WorkerError when workers die before they score anything.
     """
     groups = range(len(texts)) if groups is None else list(groups)
-    refused = {} if self._strict else {i: f for i, text in enumerate(texts) if (f := parse(text).failure)}
-    texts = [mended(text) if i in refused else text for i, text in enumerate(texts)]
     asked = self.ask(examples, texts, groups) if asked is None else list(asked)
+    refused = {} if self._strict else {i: f for i, text in enumerate(texts) if (f := parse(text).failure)}
+    texts = [self._as_scored(text) for text in texts]
     return self._request((list(examples), texts, groups, asked, refused))
 
   def ask(
@@ -176,14 +176,15 @@ class Service:
     """Returns what components of model scope say, in the caller's thread: the device is the caller's."""
     if not self._asks:
       return [{} for _ in texts]
-    completions = [parse(text) for text in texts]
-    if not self._strict:
-      completions = [parse(mended(text)) if c.failure else c for text, c in zip(texts, completions)]
+    completions = [parse(self._as_scored(text)) for text in texts]
     try:
       return self._scorer.score_together(examples, completions, groups, ("model",))
     except ComponentError as error:
       self._keep_cases(error)
       raise
+
+  def _as_scored(self, text: str) -> str:
+    return text if self._strict or not parse(text).failure else mended(text)
 
   def score(
       self,
