@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 import functools
 import pathlib
-import time
 from typing import Any
 
 import jax
@@ -175,15 +174,10 @@ class Evaluator:
     return -(-sum(map(len, self._sets(rows).values())) // self.settings.evaluated_at_once)
 
   def _seconds(self) -> list[float]:
-    """Returns what the same batch of all domains takes, each time; the first compiles."""
+    """Returns what the same batch of all domains takes, each time."""
     rows = self._sets(self.settings.data.evaluation_rows)[HELD_OUT]
     batch = rows[:: max(1, -(-len(rows) // self.settings.evaluated_at_once))]
-    seconds = []
-    for _ in range(budget.TIMED):
-      start = time.monotonic()
-      self._evaluate({HELD_OUT: batch})
-      seconds.append(time.monotonic() - start)
-    return seconds
+    return budget.timed(lambda: self._evaluate({HELD_OUT: batch}))
 
   def _evaluate(
       self, sets: Mapping[str, Sequence[Example]], done: Callable[[int], None] = lambda batches: None

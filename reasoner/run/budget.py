@@ -24,6 +24,7 @@ not hold one step of each, a row a domain and what is loaded before is exceeded 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 import copy
 import pathlib
+import time
 from typing import Any
 
 from reasoner import processes
@@ -36,6 +37,16 @@ MEASURED = 4  # of GRPO's steps, of which the first compiles
 TIMED = 3  # of the cold start's steps and of evaluation's batches, likewise
 COLD_START, COLD_START_GUARDED, EVALUATIONS = 0.4, 0.5, 0.5  # of the budget, and of what is left
 PLANNED, GUARDED, ENDING = 0.98, 0.99, 30.0  # of the budget, but for the last seconds
+
+
+def timed(once: Callable[[], Any]) -> list[float]:
+  """Returns the seconds of the same work, each time that it is done; the first compiles."""
+  seconds = []
+  for _ in range(TIMED):
+    start = time.monotonic()
+    once()
+    seconds.append(time.monotonic() - start)
+  return seconds
 
 
 class Budget:

@@ -5,14 +5,12 @@ pretrained one learns with the adapter alone, which GRPO then goes on with, as i
 of an earlier run.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 import dataclasses
 import functools
 import pathlib
-import time
 
 from flax import nnx
-import numpy as np
 
 from reasoner import models
 from reasoner.data import embedded_flaws
@@ -104,7 +102,8 @@ def supervise(
   learner = learner_of(steps)
   if not limit.decided("cold_start"):
     with clock.phase("cold_start"):
-      limit.decide_cold_start(_seconds(learner, next(batches(0))))
+      batch = next(batches(0))
+      limit.decide_cold_start(budget.timed(lambda: float(learner.measure(batch)[0])))  # which changes nothing
     if limit.cold_start[0] < steps:
       learner = learner_of(limit.cold_start[0])
   with checkpoints.Checkpoints(
@@ -136,13 +135,3 @@ def supervise(
         stopping.TERMINATION.check()
         if over:
           break
-
-
-def _seconds(learner: cold_start.Learner, batch: Mapping[str, np.ndarray]) -> list[float]:
-  """Returns what a step takes, each time; the first compiles, and none changes anything."""
-  seconds = []
-  for _ in range(budget.TIMED):
-    start = time.monotonic()
-    float(learner.measure(batch)[0])
-    seconds.append(time.monotonic() - start)
-  return seconds
