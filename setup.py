@@ -26,7 +26,7 @@ setuptools.setup(
         "flax>=0.12.8,<0.13",
         "google-tunix>=0.1.7,<0.1.8",
         "jinja2",
-        "jax>=0.10.2,<0.11",
+        "jax>=0.10.2,!=0.11.0,!=0.11.1,<0.12",
         "matplotlib",
         "ml-collections",
         "numpy",

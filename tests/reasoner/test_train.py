@@ -238,6 +238,25 @@ def test_a_run_killed_at_any_moment_ends_in_the_same_bits(scratch, uninterrupted
   assert all(row["groups/zero_advantage_fraction"] < 1 for row in measured(whole))  # there was something to learn
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1500)  # five runs
+def test_so_does_one_that_replaces_groups_keeps_a_curriculum_and_asks_the_frozen_model(scratch):
+  flags = (
+      "--config.grpo.beta=0.0", "--config.grpo.max_replacements=2",
+      "--config.disco.curriculum=true", "--config.grpo.normalize_rewards=gdpo", "--config.grpo.least_spread=0.02",
+      "--config.rewards.creative_writing.information.weight=0.2",
+      "--config.rewards.creative_writing.model_judge.weight=0.0",
+  )  # fmt: skip
+  whole = scratch / "signals"
+  expected = finish(start(scratch, whole, *flags), whole)
+  workdir, summary = killed_and_continued(scratch, "signals_killed", *flags)
+  assert summary["adapter_sha256"] == expected["adapter_sha256"]
+  assert measured(workdir) == measured(whole)
+  for name in ("groups/replaced_fraction", "train/gradient_norm", "rewards/creative_writing/model_judge"):
+    assert any(row.get(name, 0.0) > 0 for row in measured(whole)), name
+  assert completions_of(workdir) == completions_of(whole)
+
+
 def stopped(process, workdir, status):
   """Waits for a run that ends before its time; returns what it said last, which is one sentence."""
   assert process.wait(timeout=500) == status, (workdir.parent / f"{workdir.name}.log").read_text()[-3000:]
