@@ -144,7 +144,7 @@ def reference_from(
     raise RowError(f"{place}: 'answer' is {answer!r:.200}; expected a string, number or boolean.")
   text = "" if answer is None else _text(answer, place)
   kind = metadata.get("type")
-  if kind not in TYPES:  # data sets have types of their own, such as "Algebra"
+  if not isinstance(kind, str) or kind not in TYPES:  # data sets have types of their own, such as "Algebra"
     if isinstance(kind, str) and domain not in (*_TYPE_OF_DOMAIN, *WITHOUT_TRUTH) and (near := suggest(kind, TYPES)):
       raise RowError(f"{place}: metadata.type is {kind!r}. {near}Known: {', '.join(TYPES)}.")
     kind = _TYPE_OF_DOMAIN.get(domain, "text")

@@ -13,7 +13,7 @@ drawn is sampling.py's business; whether a reward accepts a gold answer is gold.
 import ast
 import collections
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 import hashlib
 import heapq
 import json
@@ -104,11 +104,14 @@ def load(
 class RowReader:
   """Rows to Examples, one at a time; counts what is dropped and keeps what cannot be read.
 
-  counts: {origin: {reason: rows}}. quarantine: by place; None where a bad row stops the run.
+  counts: {origin: {reason: rows}}. quarantine: by place; None where a bad row stops the run. log: takes a
+  record of each row that is dropped, but for those beyond a limit.
   """
 
-  def __init__(self, truths: Collection[str], quarantine: bool):
-    self._truths = frozenset(truths)
+  def __init__(
+      self, truths: Collection[str], quarantine: bool, log: Callable[[dict[str, str]], None] = lambda record: None
+  ):
+    self._truths, self._log = frozenset(truths), log
     self.counts: dict[Origin, Counter] = {}
     self.quarantine: dict[str, dict[str, Any]] | None = {} if quarantine else None
 
@@ -135,7 +138,7 @@ class RowReader:
     try:
       task = source.dataset.task(row, source.domain, **source.settings)
     except Dropped as reason:
-      self.count(origin, str(reason))
+      self.drop(origin, uid, str(reason))
       return None, ""
     except (AttributeError, IndexError, KeyError, TypeError) as error:
       cause = RowError(
@@ -145,7 +148,8 @@ class RowReader:
       cause.__cause__ = error
       self.bad_row(origin, place, row, cause)
       return None, ""
-    extra = {"rationale": task.rationale} if task.rationale else {}
+    usable = task.rationale and not pool.rationale_problem(task.rationale)
+    extra = {"rationale": task.rationale} if usable else {}
     if task.prompt:
       extra["task_text"] = task.text
     example = Example(
@@ -158,9 +162,13 @@ class RowReader:
     )
     problem = _problem(example, task.text, source.dataset.min_words, source.domain in self._truths)
     if problem:
-      self.count(origin, problem)
+      self.drop(origin, uid, problem)
       return None, ""
     return example, task.text
+
+  def drop(self, origin: Origin, uid: str, reason: str) -> None:
+    self.count(origin, reason)
+    self._log({"uid": uid, "role": origin.role, "reason": reason})
 
   def count(self, origin: Origin, reason: str, rows: int = 1) -> None:
     if origin not in self.counts:
@@ -179,8 +187,11 @@ class RowReader:
 class Loader(RowReader):
   """Rows kept so far, and what they forbid to those that follow; evaluation goes first."""
 
-  def __init__(self, domains: Sequence[str], truths: Collection[str], seed: int, quarantine: bool):
-    super().__init__(truths, quarantine)
+  def __init__(
+      self, domains: Sequence[str], truths: Collection[str], seed: int, quarantine: bool,
+      log: Callable[[dict[str, str]], None] = lambda record: None,
+  ):  # fmt: skip
+    super().__init__(truths, quarantine, log)
     self._domains = tuple(sorted(domains))
     self._seed = seed
     self._examples: dict[tuple[str, str], list[Example]] = {}
@@ -262,7 +273,7 @@ class Loader(RowReader):
         except RowError as error:
           self.bad_row(origin, place, row, error)
         except Dropped as reason:
-          self.count(origin, str(reason))
+          self.drop(origin, str(row.get("uid") or place), str(reason))
     return [(role, name, row) for role, (name, row) in zip(self._pool_roles(rows), rows)]
 
   def _pool_roles(self, rows: Sequence[tuple[str, pool.PoolRow]]) -> list[str]:
@@ -323,7 +334,7 @@ class Loader(RowReader):
       return False
     refusal = self.refusal(origin, example.uid, *keys(example, text))
     if refusal:
-      self.count(origin, refusal)
+      self.drop(origin, example.uid, refusal)
     return not refusal
 
   def refusal(self, origin: Origin, uid: str, prompt: bytes, task: bytes) -> str | None:

@@ -9,11 +9,13 @@ the way back: what it makes of an Example, `read_row` reads as the same Example.
 """
 
 import dataclasses
+import re
 from typing import Any
 
 from reasoner.data.choices import with_options
 from reasoner.data.dataset import Dropped
 from reasoner.data.reading import Row
+from rewards import format as output_format
 from rewards.rows import example_from_row
 from rewards.rows import RowError
 from rewards.schema import Choice
@@ -30,6 +32,10 @@ SPLITS = {
 METADATA = (
     "type", "dataset", "task_text", "passage", "rationale", "choices", "aliases", "test_cases", "test_setup_code",
 )  # fmt: skip
+
+
+# What a teacher leaves around its reasoning. In a trace it would teach what the gate refuses, or end the turn.
+_FRAME = re.compile(r"</?(?:reasoning|answer|think|bos|eos|pad)>|<(?:start|end)_of_turn>", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,6 +61,11 @@ def read_row(row: Row, place: str, *, truth: bool = True) -> PoolRow:
   if isinstance(metadata, dict):
     # Parquet knows one type for all rows: what a row lacks stands there as None.
     row = {**row, "metadata": {k: v for k, v in metadata.items() if v is not None}}
+    for field in ("rationale", "task_text"):
+      if not isinstance(metadata.get(field), str | None):
+        raise RowError(f"{place}: metadata.{field} is {metadata[field]!r:.80}; expected a text.")
+    if (metadata.get("rationale") or "").strip() and (problem := rationale_problem(metadata["rationale"])):
+      raise RowError(f"{place}: metadata.rationale {problem}")
   if row.get("prompt") == "":
     raise Dropped("empty prompt")
   split = row.get("split") or ""
@@ -77,6 +88,15 @@ def read_row(row: Row, place: str, *, truth: bool = True) -> PoolRow:
     raise RowError(f"{place}: metadata.passage is {passage!r:.80}; expected a part of the prompt, which may be cut.")
   example = dataclasses.replace(example, passage=passage or "")
   return PoolRow(example=example, text=own_words, split=SPLITS.get(split, ""))
+
+
+def rationale_problem(rationale: str) -> str | None:
+  """Returns why a rationale is not reasoning alone, as the end of a sentence that names it; else None."""
+  if frame := _FRAME.search(rationale):
+    return f"holds {frame[0]}; expected the reasoning alone, without tags."
+  if output_format.parse(output_format.render(rationale, "-")).failure:
+    return f"is {rationale!r:.80}; expected words."
+  return None
 
 
 def write_row(example: Example, split: str) -> dict[str, Any]:

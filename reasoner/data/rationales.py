@@ -13,6 +13,7 @@ import pathlib
 from typing import Any
 
 from reasoner.data import loading
+from reasoner.data import pool
 from reasoner.data import reading
 from reasoner.data.corpus import Corpus
 from rewards.errors import ConfigError
@@ -38,28 +39,35 @@ def join(corpus: Corpus, paths: Sequence[str]) -> Corpus:
   for path in map(pathlib.Path, paths):
     if not path.is_file():
       raise ConfigError(f"config.cold_start.rationales names {str(path)!r}, which is not a file.")
-    joined = kept_apart = lines = 0
+    kept_apart = lines = repeated = 0
+    joined: set[str] = set()
+    unknown = ""
     for place, row in reading.read_path(path):
       if isinstance(row, RowError):
         raise row
       rationale = row.get("rationale")
-      if not isinstance(rationale, str) or not rationale.strip():
+      if not isinstance(rationale, str):
         raise RowError(f"{place}: 'rationale' is {rationale!r:.80}; expected a text.")
+      if problem := pool.rationale_problem(rationale):
+        raise RowError(f"{place}: 'rationale' {problem}")
       lines += 1
       uid = trained.find(row, place)
-      if uid is None:
-        kept_apart += withheld.find(row, place) is not None
+      if uid is not None:
+        repeated += uid in joined
+        joined.add(uid)
+        given[uid] = rationale.strip()  # of several the last, in this file or a later one
+      elif withheld.find(row, place) is not None:
+        kept_apart += 1
       else:
-        joined += uid not in given
-        given[uid] = rationale.strip()
+        unknown = unknown or f" The first line that names no row: {place}."
     if not joined:
       raise ConfigError(
           f"config.cold_start.rationales: none of the {lines:,} lines of {path} belongs to a training row; "
           "expected 'uid', 'id' or 'prompt' of rows in config.data."
       )
     notes.append(
-        f"{path.name}: {joined:,} of {lines:,} rationales joined training rows; {kept_apart:,} belong to "
-        "evaluation rows and are not used."
+        f"{path.name}: {len(joined):,} of {lines:,} rationales joined training rows; {kept_apart:,} belong to "
+        f"evaluation rows and are not used, {repeated:,} are replaced by a later line of the same row.{unknown}"
     )
   train = {
       domain: tuple(
@@ -89,9 +97,12 @@ class _Names:
 
   def find(self, row: Any, place: str) -> str | None:
     """Returns the uid of the row that a line means, None where there is none."""
-    if row.get("uid") is not None:
+    for field, kinds in (("uid", str), ("id", str | int)):
+      if not isinstance(row.get(field), kinds | None):
+        raise RowError(f"{place}: {field!r} is {row[field]!r:.80}; expected that of a row.")
+    if row.get("uid"):
       return row["uid"] if row["uid"] in self._uids else None
-    if row.get("id") is not None:
+    if row.get("id") not in (None, ""):
       narrowing = {str(row[field]) for field in _NARROWING if row.get(field) is not None}
       found = [u for u in self._by_id.get(str(row["id"]), ()) if narrowing <= set(u.split("/"))]
       if len(found) > 1:

@@ -125,7 +125,11 @@ def _read_jsonl(path: pathlib.Path, part: Part) -> Iterator[tuple[str, Row | Row
 
 def _decode(line: bytes, place: str) -> Row | RowError:
   try:
-    row = json.loads(line)
+    row = json.loads(line.rstrip())
+    if b"\\u" in line or b"\xed" in line:
+      json.dumps(row, ensure_ascii=False).encode()
+  except UnicodeEncodeError:
+    return RowError(f"{place} holds half of a surrogate pair, which is no text.")
   except json.JSONDecodeError as error:
     return RowError(f"{place} is not JSON: {error.msg} at column {error.colno}.")
   except UnicodeDecodeError as error:

@@ -74,6 +74,7 @@ class Embedded:
     if self.path:
       doors.Local(str(self.path)).check()
       gemma3.check_directory(self.path)
+      self.tokenizer_at_hand()
 
   def origin(self) -> dict[str, str]:
     """Returns what a run records of where its model came from."""
@@ -88,7 +89,7 @@ class Embedded:
 
   def tokenizer_at_hand(self) -> Tokenizer | None:
     """Returns the vocabulary of `path`; None where it is learned when a run begins."""
-    return gemma3.tokenizer((self.path / "tokenizer.model").read_bytes()) if self.path else None
+    return gemma3.tokenizer(self.path / "tokenizer.model") if self.path else None
 
   def outline(self, dtype: Any) -> "ModelConfig":
     """Returns the architecture, with nothing learned."""

@@ -8,7 +8,7 @@ It has these names, and nothing outside of it knows them otherwise:
   MODULES     {a name in config.model.lora.modules: Adapted}
   TUNIX       the module of Tunix that holds its class
 
-  tokenizer(proto)                         its Tokenizer, of a file's bytes
+  tokenizer(file)                          its Tokenizer, of tokenizer.model
   check_directory(directory, name)         raises ConfigError where Tunix cannot load it, or it is not `name`
   outline(name, dtype)                     the architecture of a release, with nothing fetched
   load_directory(directory, mesh, dtype)   the model, on the mesh

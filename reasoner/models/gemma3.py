@@ -97,12 +97,13 @@ _FIXED = {
   "attn_logit_softcapping": None,
   "sliding_window_pattern": 6,
   "tie_word_embeddings": True,
+  "quantization_config": None,
 }
 
 
-def tokenizer(proto: bytes) -> Tokenizer:
-  """Returns the tokenizer of a serialized SentencePiece model."""
-  return Tokenizer(proto, TURNS)
+def tokenizer(file: Path) -> Tokenizer:
+  """Returns the tokenizer of a SentencePiece model's file."""
+  return Tokenizer(file.read_bytes(), TURNS, str(file))
 
 
 def load_directory(directory: Path, mesh: "Mesh", dtype: Any) -> "Gemma3":
@@ -173,7 +174,18 @@ def _rope(raw: dict[str, Any], attention: str) -> tuple[float, float]:
 
 
 def _read_config(directory: Path) -> dict[str, Any]:
-  return json.loads((directory / "config.json").read_text(encoding="utf-8"))
+  file = directory / "config.json"
+  return _json_object(file.read_bytes(), f"config.model.path: {str(file)!r}")
+
+
+def _json_object(data: bytes, place: str) -> dict[str, Any]:
+  try:
+    value = json.loads(data.decode("utf-8"))
+  except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, 5,000 digits; 10,000 brackets
+    raise ConfigError(f"{place} is not JSON in UTF-8: {error}; it begins {data[:16]!r}.") from None
+  if not isinstance(value, dict):
+    raise ConfigError(f"{place} is {type(value).__name__}, not a JSON object; it begins {data[:16]!r}.")
+  return value
 
 
 def check_directory(directory: Path, name: str = "gemma3") -> None:
@@ -184,16 +196,7 @@ def check_directory(directory: Path, name: str = "gemma3") -> None:
   """
   field = "config.model.path"
   raw = _read_config(directory)
-  for key, value in _FIXED.items():
-    if raw.get(key, value) != value:
-      raise ConfigError(
-        f"{field}: {str(directory)!r} has {key} = {raw[key]!r}; only {value!r} is supported."
-      )
-  kinds = raw.get("layer_types")
-  if kinds and kinds != _layer_types(len(kinds)):
-    raise ConfigError(
-      f"{field}: {str(directory)!r} has another order of layer_types; every sixth is full attention."
-    )
+  _check_config(raw, f"{field}: {str(directory / 'config.json')!r}")
   sizes = RELEASES[name].sizes
   if any(raw[key] != size for key, size in sizes.items()):
     raise ConfigError(
@@ -207,6 +210,44 @@ def check_directory(directory: Path, name: str = "gemma3") -> None:
     if found.get(name) != shape:
       has = f"has it as {found[name]}" if name in found else "lacks it"
       raise ConfigError(f"{field}: {name} must be {shape}; {str(directory)!r} {has}.")
+
+
+def _check_config(raw: dict[str, Any], place: str) -> None:
+  """Raises ConfigError unless a configuration can be read, and Tunix computes what it says."""
+  for key, value in _FIXED.items():
+    if raw.get(key, value) != value:
+      raise ConfigError(f"{place} has {key} = {raw[key]!r}; only {value!r} is supported.")
+  for key in (*_SIZES, "sliding_window"):
+    if type(raw.get(key)) is not int or raw[key] < 1:  # to isinstance, true would be a number
+      raise ConfigError(f"{place} {_has(raw, key)}; it must be a whole number above 0.")
+  kinds = raw.get("layer_types")
+  if kinds and kinds != _layer_types(raw["num_hidden_layers"]):
+    raise ConfigError(
+      f"{place} has another order of layer_types than its {raw['num_hidden_layers']} layers; every sixth is"
+      " full attention."
+    )
+  head, of_width = raw["head_dim"], raw["hidden_size"] // raw["num_attention_heads"]
+  if raw.get("query_pre_attn_scalar") not in (head, of_width):  # Tunix has no other
+    raise ConfigError(
+      f"{place} {_has(raw, 'query_pre_attn_scalar')}; it must be head_dim, {head}, or"
+      f" hidden_size / num_attention_heads, {of_width}."
+    )
+  for attention in ("sliding_attention", "full_attention"):
+    try:
+      rope = _rope(raw, attention)
+    except (AttributeError, KeyError, TypeError):  # a key is missing, or what should hold it holds nothing
+      rope = (None,)
+    if not all(type(value) in (int, float) and 0 < value < math.inf for value in rope):
+      found = {key: value for key, value in raw.items() if "rope" in key}
+      raise ConfigError(
+        f"{place} has for {attention} no rotary setting that can be read, but {found}; accepted: rope_theta"
+        " and rope_local_base_freq, or rope_parameters with a rope_theta for sliding_attention and for"
+        " full_attention; numbers above 0."
+      )
+
+
+def _has(raw: dict[str, Any], key: str) -> str:
+  return f"has {key} = {raw[key]!r}" if key in raw else f"lacks {key}"
 
 
 def _layer_types(count: int) -> list[str]:
@@ -223,22 +264,36 @@ def _read_header(file: Path) -> dict[str, list[int]]:
   """Returns name -> shape of a safetensors file.
 
   Raises:
-    ConfigError: it is cut short, or mixes types, which Tunix's loader would misread.
+    ConfigError: it is none, is cut short, or mixes types, which Tunix's loader would misread.
   """
+  place = f"config.model.path: {str(file)!r}"
   size = file.stat().st_size
   with open(file, "rb") as stream:
-    length = struct.unpack("<Q", stream.read(8))[0] if size >= 8 else size
+    start = stream.read(9)
+    if start[8:] not in (b"", b"{"):  # a page or a pointer in its place would have a huge length: "cut short"
+      raise ConfigError(f'{place} is not safetensors: it begins {start!r}; "{{" must follow 8 bytes.')
+    length = struct.unpack("<Q", start[:8])[0] if size >= 8 else size
     if 8 + length > size:
-      raise ConfigError(f"config.model.path: {str(file)!r} is cut short; fetch it again.")
-    header = json.loads(stream.read(length))
+      raise ConfigError(f"{place} is cut short; fetch it again.")
+    stream.seek(8)
+    header = _json_object(stream.read(length), f"{place}, its header,")
   tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
-  if 8 + length + max(entry["data_offsets"][1] for entry in tensors.values()) != size:
-    raise ConfigError(f"config.model.path: {str(file)!r} is cut short; fetch it again.")
+  if not tensors:
+    raise ConfigError(f"{place} holds no tensor; fetch it again, or take it away.")
+  for name, entry in tensors.items():
+    match entry:
+      case {"dtype": str(), "shape": list(), "data_offsets": [int(), int()]}:
+        continue
+    raise ConfigError(f"{place} has {name} = {entry!r}; dtype, shape and two data_offsets are accepted.")
+  end = 8 + length + max(entry["data_offsets"][1] for entry in tensors.values())
+  if end > size:
+    raise ConfigError(f"{place} is cut short, {size} bytes of {end}; fetch it again.")
+  if end < size:
+    raise ConfigError(f"{place} has {size} bytes, more than the {end} of its header; fetch it again.")
   types = {entry["dtype"] for entry in tensors.values()}
   if len(types) > 1 or not types <= {"F32", "F16", "BF16"}:
     raise ConfigError(
-      f"config.model.path: {str(file)!r} holds {', '.join(sorted(types))}; all of one type, F32,"
-      " F16 or BF16, is accepted."
+      f"{place} holds {', '.join(sorted(types))}; all of one type, F32, F16 or BF16, is accepted."
     )
   return {name: entry["shape"] for name, entry in tensors.items()}
 

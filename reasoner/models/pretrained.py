@@ -67,11 +67,12 @@ class Pretrained:
     self.base = path if source == "local" else self.hub
 
   def check(self) -> None:
-    """Raises ConfigError where the files cannot be fetched, or are here and unfit. Under a second."""
+    """Raises ConfigError where the files cannot be fetched, or are here and unfit. About a second."""
     self._door.check()
     directory = self._door.at_hand()
     if directory is not None:
       self.family.check_directory(directory, self.name)
+      self.tokenizer_at_hand()
 
   @functools.cached_property
   def _directory(self) -> Path:
@@ -102,12 +103,12 @@ class Pretrained:
   def load_tokenizer(self, texts: Iterable[str] = ()) -> Tokenizer:
     """Returns the tokenizer of the directory; the texts are unused, no vocabulary is learned."""
     del texts
-    return self.family.tokenizer((self.directory() / "tokenizer.model").read_bytes())
+    return self.family.tokenizer(self.directory() / "tokenizer.model")
 
   def tokenizer_at_hand(self) -> Tokenizer | None:
     """Returns the tokenizer if that takes no fetching, else None."""
     directory = self._door.at_hand()
-    return directory and self.family.tokenizer((directory / "tokenizer.model").read_bytes())
+    return directory and self.family.tokenizer(directory / "tokenizer.model")
 
   def load(self, mesh: "Mesh", dtype: Any, seed: int) -> Any:
     """Returns the model on the mesh; the seed is unused, no weight is drawn."""

@@ -23,24 +23,31 @@ class Tokenizer:
     eos_ids: the ids that end a completion: end of text and end of turn (Gemma: 1 and 106).
   """
 
-  def __init__(self, proto: bytes, turns: Turns):
-    """Reads a serialized SentencePiece model.
+  def __init__(self, proto: bytes, turns: Turns, place: str = "tokenizer"):
+    """Reads a serialized SentencePiece model; `place` is where it was read, for a person to read.
 
     Raises:
-      ConfigError: the turn markers are not single pieces, or an id that training needs is missing.
+      ConfigError: it is none, the turn markers are not single pieces, or an id that training needs is
+        missing.
     """
     import sentencepiece
 
     self.proto = proto
     self.turns = turns
-    self._processor = sentencepiece.SentencePieceProcessor(model_proto=proto)
+    self._processor = sentencepiece.SentencePieceProcessor()
+    try:
+      self._processor.LoadFromSerializedProto(proto)  # the constructor would take b"" for no model to load
+    except RuntimeError:
+      raise ConfigError(
+          f"{place}: {len(proto)} bytes that begin {proto[:16]!r} are no SentencePiece model; fetch it again."
+      ) from None
     self.vocab_size = self._processor.vocab_size()
     for marker in (turns.start, turns.end):
       if len(self.encode(marker)) != 1:
-        raise ConfigError(f"tokenizer: {marker!r} is not one token; the model's own tokenizer is needed.")
+        raise ConfigError(f"{place}: {marker!r} is not one token; the model's own tokenizer is needed.")
     for name, token_id in (("bos", self.bos_id()), ("eos", self.eos_id()), ("pad", self.pad_id())):
       if token_id < 0:
-        raise ConfigError(f"tokenizer: it has no {name} token; the model's own tokenizer is needed.")
+        raise ConfigError(f"{place}: it has no {name} token; the model's own tokenizer is needed.")
     self.eos_ids = (self.eos_id(), *self.encode(turns.end))
 
   def encode(self, text: str) -> list[int]:

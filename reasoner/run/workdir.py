@@ -289,7 +289,7 @@ class Workdir:
 
   def _tokenizer(self, source: models.ModelSource) -> Tokenizer:
     if self.tokenizer.exists():
-      return source.family.tokenizer(self.tokenizer.read_bytes())
+      return source.family.tokenizer(self.tokenizer)
     return source.load_tokenizer(())  # evidence leaves out what the base model has
 
   def _check_model(self, sha256: str) -> None:

@@ -43,6 +43,8 @@ def information(
   1 from `full` on. Nothing raises it like repeating the prompt, so it is
   multiplied by `pasting`, the guard at its own settings. It knows what belongs to the prompt and not what is
   good: a paraphrase that changes every third word of the prompt, or a salad of words that go with it, passes.
+  Under Gemma 3 270M it put a person's list or short story above another task's in 28 of 29, but a Reddit
+  story, whose beginning need not show its prompt, in 33 of 40.
   """
   scores = []
   found = gains([e.prompt for e in examples], [c.answer for c in completions], model)

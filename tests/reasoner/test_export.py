@@ -170,7 +170,7 @@ def test_gguf_read_back_is_the_model_within_its_type(run, exported, tmp_path):
   loaded = gemma3.load_directory(tmp_path / "back", mesh_lib.make_mesh(1, 1), "float32")
   ours = logits_of(actor, ids)
   assert np.abs(logits_of(loaded, ids) - ours).max() < 0.05 * np.abs(ours).max()
-  tokenizer = gemma3.tokenizer((tmp_path / "back" / "tokenizer.model").read_bytes())
+  tokenizer = gemma3.tokenizer(tmp_path / "back" / "tokenizer.model")
   assert tokenizer.eos_ids == own.eos_ids
   assert all(tokenizer.encode(text) == own.encode(text) for text in texts(100))
   config = json.loads((tmp_path / "back" / "config.json").read_text())

@@ -49,6 +49,7 @@ CHOICES = {"label": ["A", "B"], "text": ["oxygen", "carbon dioxide"]}
         ("math", "osmosis", {"type": "text"}, Text(text="osmosis")),
         ("math", "72", {"type": "Number Theory"}, Number(text="72")),
         ("science", "yes", {"type": "Algebra"}, Text(text="yes")),
+        ("math", "72", {"type": ["Algebra"]}, Number(text="72")),
         ("math", decimal.Decimal("72.50"), {}, Number(text="72.50")),
         ("math", numpy.int64(72), {}, Number(text="72")),
         ("math", numpy.array(0.5), {}, Number(text="0.5")),

@@ -15,6 +15,8 @@ from rewards.schema import Choice
 def task(row, domain) -> Task:
   question = row["question"].strip()
   labels, texts = row["choices"]["label"], [text.strip() for text in row["choices"]["text"]]
+  if not 2 <= len(labels) == len(texts) <= len(LABELS):
+    raise Dropped("labels and choices do not match")
   if row["answerKey"] not in labels:
     raise Dropped("answer not among the choices")
   # Some exams label 1 to 4, which could be read as a choice's text: all get letters.

@@ -14,8 +14,8 @@ from reasoner.data.dataset import Task
 from reasoner.data.spacing import repair_spacing
 from rewards.schema import Text
 
-_TAGS = re.compile(r"^\s*(?:\[\s*([^\]]{1,20}?)\s*\][\s:-]*)+")
-_TAG = re.compile(r"\[\s*([^\]]{1,20}?)\s*\]")
+_TAGS = re.compile(r"^\s*(?:\[\s{0,9}([^\]\s][^\]]{0,19}?)\s{0,9}\][\s:-]*)+")
+_TAG = re.compile(r"\[\s{0,9}([^\]\s][^\]]{0,19}?)\s{0,9}\]")
 _REFUSED = {
     "IP": "prompt is an image",
     "MP": "prompt is music",

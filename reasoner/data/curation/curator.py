@@ -2,12 +2,12 @@
 
   pool/train.parquet, pool/evaluation.parquet   rows that config.data.pools reads
   pool/README.md, lengths.png                   the data set card
-  pool/dropped.jsonl                            a line for each dropped row: uid, reason, of which row
+  pool/dropped.jsonl                            a line for each dropped row, but those beyond a limit: uid, reason
   pool/quarantine.jsonl                         rows that could not be read; none where there are none
   pool/curation.json                            the figures of the card, and what was asked for
 
 While it works, `pool/.parts` holds what was screened; the same command goes on from there. It writes
-no date, duration or local path: the same rows, config and seed give the same bytes.
+no date, duration or, but in the quarantine, local path: the same rows, config and seed give the same bytes.
 """
 
 from collections import Counter
@@ -87,7 +87,8 @@ def curate(
   if is_finished(output, fingerprint):
     raise AlreadyThere(f"{output} holds this pool already: {output / 'README.md'}.")
   _claim(output, parts, fingerprint)
-  loader = loading.Loader(request.domains, request.truths, request.seed, quarantine=True)
+  dropped: list[dict[str, Any]] = []
+  loader = loading.Loader(request.domains, request.truths, request.seed, quarantine=True, log=dropped.append)
   for source in request.plan:
     for role, files in source.evaluation.items():
       loader.add_evaluation(source, role, files)
@@ -100,6 +101,8 @@ def curate(
     def log(record: Mapping[str, Any]) -> None:
       lines.write(json.dumps(record, ensure_ascii=False) + "\n")
 
+    for record in dropped:  # of the evaluation rows and the pools
+      log(record)
     selector = selection.Selector(loader, judge, request.curation.near_duplicates, parts, log)
     sets = protected.evaluation, *protected.evaluation_sets.values()
     everyone = [example for by_domain in sets for example in _all(by_domain)]
@@ -121,7 +124,9 @@ def curate(
   figures = _figures(request, corpus, selector, jobs, masked)
   card.write(output, figures, selector.tallies)
   record = {"fingerprint": fingerprint, "figures": figures}
-  (output / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+  scratch = parts / RECORD
+  scratch.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+  scratch.rename(output / RECORD)  # with it the pool is finished
   shutil.rmtree(parts)
   return corpus
 
@@ -168,12 +173,13 @@ def _claim(output: pathlib.Path, parts: pathlib.Path, fingerprint: str) -> None:
     raise ConfigError(f"--output={output} is a file: name a directory.")
   if (output / RECORD).exists():
     raise ConfigError(f"--output={output} holds a pool of other rows or settings: name another directory.")
-  if parts.is_dir() and (parts / "fingerprint").read_text() != fingerprint:
+  mark = parts / "fingerprint"
+  if parts.is_dir() and not (mark.is_file() and mark.read_text() == fingerprint):
     shutil.rmtree(parts)  # screened under other rules, by a curation that did not finish
   elif output.is_dir() and not parts.is_dir() and any(output.iterdir()):
     raise ConfigError(f"--output={output} is not empty and holds no curation: name another directory.")
   parts.mkdir(parents=True, exist_ok=True)
-  (parts / "fingerprint").write_text(fingerprint)
+  mark.write_text(fingerprint)
 
 
 def _fingerprint(request: Request) -> str:

@@ -152,10 +152,10 @@ def screen(job: Job, screener: Screener, folder: pathlib.Path) -> None:
   """Screens the rows of a job and leaves what passed in `folder`, under the job's name."""
   import pyarrow
 
-  reader = loading.RowReader(job.truths, quarantine=True)
+  dropped: list[dict[str, Any]] = []
+  reader = loading.RowReader(job.truths, quarantine=True, log=dropped.append)
   candidates, outside = _candidates(job, reader)
   inside = len(candidates)
-  dropped: list[dict[str, Any]] = []
 
   def drop(uid, reason, **more):
     reader.count(job.origin, reason)
@@ -210,7 +210,7 @@ def screen(job: Job, screener: Screener, folder: pathlib.Path) -> None:
       if curation.near_duplicates < 1
       else np.zeros((len(clean), 0), np.uint32),
       counts=reader.counts.get(job.origin, Counter()),
-      quarantine=reader.quarantine if job.low == 0.0 else {},
+      quarantine=reader.quarantine,
       inside=inside,
       outside=outside,
       dropped=dropped,
@@ -234,7 +234,9 @@ def _candidates(job: Job, reader: loading.RowReader) -> tuple[list[Candidate], i
   if job.source is None:
     return [(_rank(row.example.uid, job), row.example, row.text) for row in job.pooled], 0
   found, outside = [], 0
-  for place, uid, row in reader.rows(job.file, job.origin, job.part):
+  # What has no uid is in no band: the first one counts it.
+  unread = reader if job.low == 0.0 else loading.RowReader(job.truths, quarantine=True)
+  for place, uid, row in unread.rows(job.file, job.origin, job.part):
     if job.carved and loading.is_held_out(uid):
       continue
     rank = _rank(uid, job)

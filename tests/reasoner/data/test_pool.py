@@ -133,6 +133,9 @@ def test_nested_metadata_survives_parquet_where_other_rows_lack_it(tmp_path):
         ({"answer": "perhaps"}, "pool.jsonl:2: 'answer' is 'perhaps'"),
         ({"split": "dev"}, "pool.jsonl:2: 'split' is 'dev'; expected one of train"),
         ({"metadata": [1]}, "pool.jsonl:2: 'metadata' is"),
+        ({"metadata": {"rationale": ["a"]}}, r"pool.jsonl:2: metadata.rationale is \['a'\]; expected a text"),
+        ({"metadata": {"rationale": "<think>a</think>"}}, "pool.jsonl:2: metadata.rationale holds <think>"),
+        ({"metadata": {"task_text": 5}}, "pool.jsonl:2: metadata.task_text is 5; expected a text"),
     ],
 )
 def test_a_row_off_the_schema_stops_with_its_line(tmp_path, changes, cause):

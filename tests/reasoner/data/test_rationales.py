@@ -99,11 +99,31 @@ def test_an_id_of_several_rows_must_say_whose_it_is(tmp_path, corpus):
         ({"id": "one"}, "'rationale' is None"),
         ({"id": "one", "rationale": " "}, "'rationale' is ' '"),
         ({"rationale": "A gas."}, "names no row"),
+        ({"id": "one", "rationale": "..."}, "'rationale' is '...'; expected words"),
+        ({"id": "one", "rationale": "A gas.</reasoning>\n<answer>B</answer>"}, "holds </reasoning>; expected the reasoning alone"),
+        ({"id": "one", "rationale": "A gas.<end_of_turn>"}, "holds <end_of_turn>"),
+        ({"uid": ["one"], "rationale": "A gas."}, "'uid' is \\['one'\\]; expected that of a row"),
     ],
 )
 def test_a_line_without_a_rationale_or_a_row_is_an_error(tmp_path, corpus, line, cause):
   with pytest.raises(RowError, match=cause):
     rationales.join(corpus, given(tmp_path, line))
+
+
+def test_lines_of_one_row_and_lines_of_none_are_counted(tmp_path, corpus):
+  lines = (
+      {"id": "one", "rationale": "Plants take in a gas."},
+      {"id": "one", "rationale": "They breathe it."},
+      {"id": "no such row", "rationale": "A gas."},
+  )
+  paths = given(tmp_path, *lines)
+  joined = rationales.join(corpus, paths)
+  assert joined.notes[-1] == (
+      "given.jsonl: 1 of 3 rationales joined training rows; 0 belong to evaluation rows and are not used, 1 are "
+      f"replaced by a later line of the same row. The first line that names no row: {paths[0]}:3."
+  )
+  assert by_uid(joined)["ai2_arc/ARC-Easy/train/one"] == "They breathe it."
+  rationales.join(corpus, paths * 2)  # all of whose lines were given before
 
 
 def test_a_file_that_belongs_to_other_rows_is_an_error(tmp_path, corpus):

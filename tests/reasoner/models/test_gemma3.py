@@ -3,6 +3,8 @@
 import gc
 import importlib.util
 import json
+import re
+import struct
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from reasoner.models import get_source
 from rewards.errors import ConfigError
 from tests.reasoner.models.shrunken import logits_of
 from tests.reasoner.models.shrunken import PUBLISHED_1B
+from tests.reasoner.models.shrunken import SIZES
 from tests.reasoner.models.shrunken import tensors_of
 from tests.reasoner.models.shrunken import TINY
 from tests.reasoner.models.shrunken import write
@@ -115,6 +118,72 @@ def test_a_configuration_that_tunix_would_silently_ignore_is_refused(directory, 
     gemma3.check_directory(directory)
 
 
+@pytest.mark.parametrize(
+  "content, sentence",
+  [
+    (b"", "is not JSON in UTF-8: Expecting value: line 1 column 1 (char 0); it begins b''."),
+    (json.dumps(TINY).encode()[:40], "is not JSON in UTF-8: "),
+    (b"<!doctype html><html></html>", "it begins b'<!doctype html><'."),
+    (b'{"head_dim": "\xff"}', "is not JSON in UTF-8: 'utf-8' codec can't decode byte 0xff in position 14"),
+    (b"[" * 100_000, "is not JSON in UTF-8: "),
+    (b"[1]", "is list, not a JSON object; it begins b'[1]'."),
+    (b"null", "is NoneType, not a JSON object"),
+  ],
+  ids=["empty", "cut", "page", "no UTF-8", "deep", "list", "null"],
+)
+def test_a_configuration_that_is_no_json_object_is_refused_with_how_it_begins(directory, content, sentence):
+  (directory / "config.json").write_bytes(content)
+  with pytest.raises(ConfigError, match=re.escape(sentence)) as refused:
+    get_source("gemma3", path=str(directory)).check()
+  assert str(refused.value).startswith(f"config.model.path: {str(directory / 'config.json')!r} is ")
+
+
+@pytest.mark.parametrize("key", [*SIZES, "sliding_window"])
+def test_a_size_that_is_no_whole_number_above_0_is_refused(directory, key):
+  for value in (-1, 0, 8.0, "8", True, None, [8]):
+    edit_config(directory, **{key: value})
+    sentence = f"has {key} = {value!r}; it must be a whole number above 0"
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+      get_source("gemma3", path=str(directory)).check()
+
+
+@pytest.mark.parametrize(
+  "key", [*SIZES, "sliding_window", "query_pre_attn_scalar", "rope_theta", "rope_local_base_freq"]
+)
+def test_a_configuration_that_lacks_what_the_model_is_made_of_is_refused(directory, key):
+  lacking = {name: value for name, value in TINY.items() if name != key}
+  (directory / "config.json").write_text(json.dumps(lacking))
+  sentence = "no rotary setting that can be read" if "rope" in key else f"lacks {key}; it must be "
+  with pytest.raises(ConfigError, match=f"config.json' .*{sentence}"):
+    get_source("gemma3", path=str(directory)).check()
+
+
+ROPE = {"rope_theta": 10_000}
+
+
+@pytest.mark.parametrize(
+  "changes, sentence",
+  [
+    ({"query_pre_attn_scalar": 256}, "= 256; it must be head_dim, 8, or hidden_size / num_att"),
+    ({"query_pre_attn_scalar": [8]}, "has query_pre_attn_scalar = [8]; it must be head_dim"),
+    ({"rope_theta": "1e6"}, "for full_attention no rotary setting that can be read, but {'rope_local_"),
+    ({"rope_local_base_freq": -1}, "for sliding_attention no rotary setting"),
+    ({"rope_theta": float("nan")}, "for full_attention no rotary setting"),
+    ({"rope_scaling": 8}, "for full_attention no rotary setting"),
+    ({"rope_scaling": {"factor": None}}, "for full_attention no rotary setting"),
+    ({"rope_parameters": None}, "for sliding_attention no rotary setting"),
+    ({"rope_parameters": ROPE}, "for sliding_attention no rotary setting"),
+    ({"rope_parameters": {"sliding_attention": ROPE, "full_attention": {}}}, "for full_attention no rotary"),
+    ({"layer_types": 7}, "has another order of layer_types than its 7 layers"),
+    ({"quantization_config": {"bits": 4}}, "has quantization_config = {'bits': 4}; only None is supported."),
+  ],
+)
+def test_a_configuration_that_would_be_misread_is_refused_with_what_it_says(directory, changes, sentence):
+  edit_config(directory, **changes)
+  with pytest.raises(ConfigError, match=re.escape(sentence)):
+    get_source("gemma3", path=str(directory)).check()
+
+
 def test_layers_in_another_order_are_refused(directory):
   edit_config(directory, layer_types=["full_attention"] * 7)
   with pytest.raises(ConfigError, match="another order of layer_types"):
@@ -162,6 +231,49 @@ def test_a_weight_file_that_was_cut_short_is_refused(directory):
     file.write_bytes(file.read_bytes()[:keep])
     with pytest.raises(ConfigError, match="cut short"):
       gemma3.check_directory(directory)
+
+
+def test_a_weight_file_with_more_than_its_header_says_is_refused_as_that(directory):
+  file = directory / "model.safetensors"
+  size = file.stat().st_size
+  file.write_bytes(file.read_bytes() + b"more")
+  with pytest.raises(ConfigError, match=f"has {size + 4} bytes, more than the {size} of its header"):
+    get_source("gemma3", path=str(directory)).check()
+
+
+ENTRY = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+
+
+@pytest.mark.parametrize(
+  "header, sentence",
+  [
+    (b"[]", "is not safetensors: it begins b'\\x02\\x00\\x00\\x00\\x00\\x00\\x00\\x00['"),
+    (b'{"a": nothing}', "its header, is not JSON in UTF-8: Expecting value: line 1 column 7"),
+    (b'{"\xff": 1}', "its header, is not JSON in UTF-8: 'utf-8' codec can't decode byte 0xff"),
+    (b"{}", "holds no tensor"),
+    (b'{"__metadata__": {"format": "pt"}}', "holds no tensor"),
+    ({"a": None}, "has a = None; dtype, shape and two data_offsets are accepted."),
+    ({"a": [0, 4]}, "has a = [0, 4]; dtype"),
+    *(({"a": {k: v for k, v in ENTRY.items() if k != key}}, "has a = {") for key in ENTRY),
+    ({"a": ENTRY | {"data_offsets": [0, "4"]}}, "'data_offsets': [0, '4']}; dtype"),
+    ({"a": ENTRY | {"dtype": ["F32"]}}, "has a = {'dtype': ['F32'], "),
+  ],
+)
+def test_a_weight_file_with_a_damaged_header_is_refused_with_what_it_says(directory, header, sentence):
+  text = header if isinstance(header, bytes) else json.dumps(header).encode()
+  (directory / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + bytes(4))
+  with pytest.raises(ConfigError, match=re.escape(sentence)) as refused:
+    get_source("gemma3", path=str(directory)).check()
+  assert str(refused.value).startswith(f"config.model.path: {str(directory / 'model.safetensors')!r}")
+
+
+@pytest.mark.parametrize(
+  "content", [b"<!doctype html><html></html>", b"version https://git-lfs.github.com/spec/v1\n"]
+)
+def test_a_page_or_a_pointer_in_place_of_weights_is_not_called_cut_short(directory, content):
+  (directory / "model.safetensors").write_bytes(content)
+  with pytest.raises(ConfigError, match=f"is not safetensors: it begins {content[:9]!r}"):
+    get_source("gemma3", path=str(directory)).check()
 
 
 def test_a_file_of_mixed_types_which_tunix_would_misread_is_refused(directory, tensors):

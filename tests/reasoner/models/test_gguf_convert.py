@@ -112,21 +112,21 @@ def test_the_configuration_is_that_of_the_file(converted):
 
 
 def test_turn_markers_become_pieces_that_text_can_hold_and_the_first_three_stay_control(converted):
-  tokenizer = gemma3.tokenizer((converted[0] / "tokenizer.model").read_bytes())
+  tokenizer = gemma3.tokenizer(converted[0] / "tokenizer.model")
   assert tokenizer.encode("<start_of_turn>ab\n<end_of_turn>") == [4, TOKENS.index("ab"), 6, 5]
   assert tokenizer.bos_id() not in tokenizer.encode("<bos>")
   assert tokenizer.eos_ids == (1, 5)
 
 
 def test_no_space_is_put_before_a_text_and_unknown_letters_become_bytes(converted):
-  tokenizer = gemma3.tokenizer((converted[0] / "tokenizer.model").read_bytes())
+  tokenizer = gemma3.tokenizer(converted[0] / "tokenizer.model")
   assert tokenizer.encode("ab ab") == [TOKENS.index("ab"), TOKENS.index("▁ab")]
   assert tokenizer.encode("é") == [TOKENS.index("<0xC3>"), TOKENS.index("<0xA9>")]
   assert tokenizer.decode(tokenizer.encode(" ab é")) == " ab é"
 
 
 def test_a_run_of_spaces_is_the_piece_that_the_vocabulary_has_for_it(converted):
-  tokenizer = gemma3.tokenizer((converted[0] / "tokenizer.model").read_bytes())
+  tokenizer = gemma3.tokenizer(converted[0] / "tokenizer.model")
   assert tokenizer.encode("a  ab") == [TOKENS.index("a"), TOKENS.index("  "), TOKENS.index("ab")]
   assert tokenizer.decode(tokenizer.encode("a  ab")) == "a  ab"
 

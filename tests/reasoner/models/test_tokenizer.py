@@ -5,12 +5,15 @@ import pickle
 import pytest
 
 from reasoner.models import gemma3
+from reasoner.models import get_source
+from reasoner.models.tokenizer import Tokenizer
 from rewards.errors import ConfigError
+from tests.reasoner.models import shrunken
 
 
 @pytest.fixture(name="tokenizer")
 def _tokenizer(gemma_like_proto):
-  return gemma3.tokenizer(gemma_like_proto)
+  return Tokenizer(gemma_like_proto, gemma3.TURNS)
 
 
 def test_turn_markers_are_single_ids_and_nothing_is_added_around_them(tokenizer):
@@ -55,4 +58,25 @@ def test_tunix_accepts_it_and_prepends_one_bos(tokenizer):
 
 def test_a_tokenizer_without_the_turn_markers_is_refused(gemma_like_proto):
   with pytest.raises(ConfigError, match="'<end_of_turn>' is not one token"):
-    gemma3.tokenizer(gemma_like_proto.replace(b"<end_of_turn>", b"<ene_of_turn>"))
+    Tokenizer(gemma_like_proto.replace(b"<end_of_turn>", b"<ene_of_turn>"), gemma3.TURNS)
+
+
+@pytest.mark.parametrize(
+  "content",
+  [b"", b"<!doctype html><html></html>", bytes(range(256)), "cut"],
+  ids=["empty", "page", "garbage", "cut"],
+)
+@pytest.mark.parametrize("name", ["gemma3", "embedded"])
+def test_a_file_that_is_no_sentencepiece_model_is_refused_at_the_check_and_where_it_is_read(
+  tmp_path, gemma_like_proto, name, content
+):
+  directory = shrunken.write(tmp_path / "tiny", gemma_like_proto)
+  content = gemma_like_proto[: len(gemma_like_proto) // 2] if content == "cut" else content
+  (directory / "tokenizer.model").write_bytes(content)
+  source = get_source(name, path=str(directory))
+  # The second alone is what curate calls, without a check.
+  for read in (source.check, source.tokenizer_at_hand, lambda: source.load_tokenizer(())):
+    with pytest.raises(ConfigError, match="are no SentencePiece model; fetch it again") as refused:
+      read()
+    begins = f"{directory / 'tokenizer.model'}: {len(content)} bytes that begin {content[:16]!r}"
+    assert str(refused.value).startswith(begins)

@@ -178,7 +178,7 @@ def test_planted_rows_are_all_found(root, tmp_path, curate):
   long["question"] = sentence(draw, 700)
   add(
       root, "openai__gsm8k/main", first, nearly, other_numbers, leaked, through_rationale, german, long,
-      evaluated, "{oops", {"question": 7, "answer": "#### 1"},
+      evaluated, "{oops", {"question": 7, "answer": "#### 1"}, {"question": "Half of a pair: \ud800", "answer": "#### 1"},
   )  # fmt: skip
   add(root, "google-research-datasets__mbpp/full", mbpp(draw, 500) | {"code": "def f500(x):\n  return 0"})
   add(root, easy, arc(draw, 501) | {"answerKey": "E"})
@@ -194,6 +194,7 @@ def test_planted_rows_are_all_found(root, tmp_path, curate):
       "gsm8k/main/train/36": "prompt over 1,024 tokens",
       "gsm8k/main/train/37": "shares 8 words with evaluation",  # the evaluation row itself
       "mbpp/full/train/500": "gold refused by tests_all_passed",
+      "ai2_arc/ARC-Easy/train/q501": "answer not among the choices",
   }
   records = dropped(tmp_path / "pool")
   assert records["gsm8k/main/train/31"]["of"] == "gsm8k/main/train/0"
@@ -202,8 +203,8 @@ def test_planted_rows_are_all_found(root, tmp_path, curate):
   # One phrase is no copy; the evaluation row itself is one.
   assert records["gsm8k/main/train/33"]["overlap"] < 0.5 < records["gsm8k/main/train/37"]["overlap"]
   assert "gsm8k/main/train/32" in {e.uid for e in back(tmp_path / "pool").train["math"]}  # another truth
-  assert len((tmp_path / "pool/quarantine.jsonl").read_text().splitlines()) == 2
-  assert corpus.reasons("train", "math")["in quarantine"] == 2
+  assert len((tmp_path / "pool/quarantine.jsonl").read_text().splitlines()) == 3
+  assert corpus.reasons("train", "math")["in quarantine"] == 3
   assert corpus.reasons("train", "science")["answer not among the choices"] == 1
 
 
@@ -259,8 +260,10 @@ def test_a_limit_is_filled_from_further_ranks_where_rows_are_dropped(root, tmp_p
   rows = read(root, "euclaise__writingprompts", "train")
   long = [row | {"story": row["story"] * 60} if i % 3 else row for i, row in enumerate(rows)]
   write(root, "euclaise__writingprompts", "train", long)
+  add(root, "euclaise__writingprompts", "{oops")
   corpus = curate(tmp_path / "pool")
-  assert corpus.reasons("train", "creative_writing") == {"kept": 20, "answer over 2,048 tokens": 40}
+  counted = {"kept": 20, "answer over 2,048 tokens": 40, "in quarantine": 1}  # though it is read in each band
+  assert corpus.reasons("train", "creative_writing") == counted
   write(root, "euclaise__writingprompts", "train", rows)
   corpus = curate(tmp_path / "other")
   assert corpus.reasons("train", "creative_writing") == {"kept": 20, "beyond the limit": 40}
