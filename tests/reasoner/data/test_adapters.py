@@ -170,6 +170,9 @@ def test_arc_options_numbered_by_the_exam_get_letters():
 def test_arc_with_an_answer_that_is_no_option_is_dropped():
   with pytest.raises(Dropped, match="not among"):
     task("ai2_arc", {"answerKey": "E"})
+  for choices in ({"text": ["one"], "label": ["A"]}, {"text": ["one", "two"], "label": ["A", "B", "C"]}):
+    with pytest.raises(Dropped, match="do not match"):
+      task("ai2_arc", {"answerKey": "A", "choices": choices})
 
 
 def test_strategyqa_joins_its_facts_to_sentences_in_both_of_its_forms():

@@ -262,6 +262,8 @@ def test_a_hub_that_does_not_answer_is_one_sentence(monkeypatch):
     "line, cause",
     [
         ('{"question": "What', "is not JSON"),
+        ('{"question": 1, "answer"', "is not JSON: .* at column 25"),  # where it ends
+        ('{"question": "Half of \\ud83d?", "answer": "#### 1"}', "half of a surrogate pair"),
         ("[1, 2]", "is list, not a JSON object"),
         ('{"question": 1' + "0" * 5000 + "}", "cannot be read: Exceeds the limit"),
         ('{"question": 5, "answer": "#### 1"}', "column 'question' of gsm8k is 5; expected str"),
