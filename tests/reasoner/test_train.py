@@ -345,7 +345,7 @@ def test_the_steps_of_a_finished_run_are_raised_and_the_report_says_that_it_is_n
 @pytest.mark.slow
 def test_a_budget_is_kept_and_once_decided_a_killed_run_ends_in_the_same_bits(scratch):
   flags = (
-      "--config.train.time_budget_hours=0.05", "--config.train.steps=5000", "--config.train.checkpoint_every=10",
+      "--config.train.time_budget_hours=0.05", "--config.train.steps=3000", "--config.train.checkpoint_every=10",
       "--config.cold_start.steps=5000", "--config.cold_start.checkpoint_every=10", "--config.data.evaluation_rows=96",
   )
   workdir, again = scratch / "budget", scratch / "budget_killed"
@@ -354,7 +354,7 @@ def test_a_budget_is_kept_and_once_decided_a_killed_run_ends_in_the_same_bits(sc
   assert time.monotonic() - began < 180
   decided, metrics = summary["budget"], lines(workdir / "metrics.jsonl")
   grpo, cold = decided["grpo"], decided["cold_start"]
-  assert grpo["of_steps"] == 5000 and grpo["measured_steps"] <= 4 and summary["steps"] == grpo["ends"]
+  assert grpo["of_steps"] == 3000 and grpo["measured_steps"] <= 4 and summary["steps"] == grpo["ends"]
   assert cold["of_steps"] == 5000 and checkpoints_of(workdir, "cold_start")[-1] == cold["ends"] < 5000
   assert summary["domains"]["math"]["n"] == decided["evaluation"]["rows"]
   assert len(metrics) == summary["steps"] == checkpoints_of(workdir)[-1] and (workdir / "report.html").exists()
@@ -372,7 +372,7 @@ def test_a_budget_is_kept_and_once_decided_a_killed_run_ends_in_the_same_bits(sc
   os.killpg(process.pid, signal.SIGKILL)
   process.wait()
   assert finish(start(scratch, again, *flags), again)["adapter_sha256"] == summary["adapter_sha256"]
-  assert stopped(start(scratch, workdir, *flags, "--config.train.steps=6000"), workdir, 2).endswith(
+  assert stopped(start(scratch, workdir, *flags, "--config.train.steps=3500"), workdir, 2).endswith(
       f"with --config.model.adapter={workdir} --config.cold_start.steps=0."
   )
 
