@@ -109,9 +109,9 @@ class RowReader:
   """
 
   def __init__(
-      self, truths: Collection[str], quarantine: bool, log: Callable[[dict[str, str]], None] = lambda record: None
+      self, truths: Collection[str], quarantine: bool, log: Callable[[dict[str, Any]], None] = lambda record: None
   ):
-    self._truths, self._log = frozenset(truths), log
+    self._truths, self.log = frozenset(truths), log
     self.counts: dict[Origin, Counter] = {}
     self.quarantine: dict[str, dict[str, Any]] | None = {} if quarantine else None
 
@@ -166,9 +166,10 @@ class RowReader:
       return None, ""
     return example, task.text
 
-  def drop(self, origin: Origin, uid: str, reason: str) -> None:
+  def drop(self, origin: Origin, uid: str, reason: str, **more: Any) -> None:
+    """Counts a dropped row and logs it, with what `more` there is to say."""
     self.count(origin, reason)
-    self._log({"uid": uid, "role": origin.role, "reason": reason})
+    self.log({"uid": uid, "role": origin.role, "reason": reason, **more})
 
   def count(self, origin: Origin, reason: str, rows: int = 1) -> None:
     if origin not in self.counts:
@@ -189,7 +190,7 @@ class Loader(RowReader):
 
   def __init__(
       self, domains: Sequence[str], truths: Collection[str], seed: int, quarantine: bool,
-      log: Callable[[dict[str, str]], None] = lambda record: None,
+      log: Callable[[dict[str, Any]], None] = lambda record: None,
   ):  # fmt: skip
     super().__init__(truths, quarantine, log)
     self._domains = tuple(sorted(domains))

@@ -47,7 +47,7 @@ FLAGS = (
     "--config.rollout.max_new_tokens=16", "--config.train.steps=1", "--config.grpo.num_iterations=1",
     "--config.data.evaluation_rows=1", "--config.train.evaluate_every=0", "--config.train.checkpoint_every=1",
     "--config.scoring.num_workers=1",
-    "--config.scoring.gate=none",  # such weights never write the format: all would be paid 0, and the gradient be 0
+    "--config.scoring.gate=none",  # such weights never write the format (nor what earns: their gradient is rounding)
 )  # fmt: skip
 MOST_GB = 20
 _SHOWN = ("train/l", "train/g", "train/k", "seconds")  # of the step's metrics, by their first letters

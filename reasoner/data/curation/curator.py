@@ -87,29 +87,26 @@ def curate(
   if is_finished(output, fingerprint):
     raise AlreadyThere(f"{output} holds this pool already: {output / 'README.md'}.")
   _claim(output, parts, fingerprint)
-  dropped: list[dict[str, Any]] = []
-  loader = loading.Loader(request.domains, request.truths, request.seed, quarantine=True, log=dropped.append)
-  for source in request.plan:
-    for role, files in source.evaluation.items():
-      loader.add_evaluation(source, role, files)
-  pooled = loader.read_pools(request.pools)
-  loader.add_pools(pooled, EVALUATION)
-  protected = loader.corpus(request.evaluation_sets)
-  judge = verdicts()
   with (output / "dropped.jsonl").open("w", encoding="utf-8") as lines:
 
     def log(record: Mapping[str, Any]) -> None:
       lines.write(json.dumps(record, ensure_ascii=False) + "\n")
 
-    for record in dropped:  # of the evaluation rows and the pools
-      log(record)
-    selector = selection.Selector(loader, judge, request.curation.near_duplicates, parts, log)
+    loader = loading.Loader(request.domains, request.truths, request.seed, quarantine=True, log=log)
+    for source in request.plan:
+      for role, files in source.evaluation.items():
+        loader.add_evaluation(source, role, files)
+    pooled = loader.read_pools(request.pools)
+    loader.add_pools(pooled, EVALUATION)
+    protected = loader.corpus(request.evaluation_sets)
+    judge = verdicts()
+    selector = selection.Selector(loader, judge, request.curation.near_duplicates, parts)
     sets = protected.evaluation, *protected.evaluation_sets.values()
     everyone = [example for by_domain in sets for example in _all(by_domain)]
     texts = [screening.texts_of(e, e.extra.get("task_text") or e.prompt) for e in everyone]
     index = contamination.Index.build([e.uid for e in everyone], texts)
     selector.protect(everyone)
-    evaluation = _evaluation_rows(loader, protected, judge, log)
+    evaluation = _evaluation_rows(loader, protected, judge)
     work = screening.Screening(request.curation, index, request.count_tokens, parts, request.processes)
     try:
       jobs = _select(request, selector, work, pooled, progress)
@@ -207,14 +204,13 @@ def _all(by_domain: Mapping[str, Sequence[Example]]) -> list[Example]:
   return [example for domain in sorted(by_domain) for example in by_domain[domain]]
 
 
-def _evaluation_rows(loader, corpus: Corpus, judge: gold.Verdicts, log) -> list[Example]:
+def _evaluation_rows(loader, corpus: Corpus, judge: gold.Verdicts) -> list[Example]:
   """Returns the evaluation rows whose gold answer holds. The others are protected all the same."""
   rows = _all(corpus.evaluation)
   refused = judge.refused(rows)
   for uid, reason in refused.items():
-    loader.count(corpus.origins[uid], reason)
     loader.count(corpus.origins[uid], KEPT, -1)
-    log({"uid": uid, "role": EVALUATION, "reason": reason, "said": judge.said.get(uid, "")})
+    loader.drop(corpus.origins[uid], uid, reason, said=judge.said.get(uid, ""))
   return [example for example in rows if example.uid not in refused]
 
 

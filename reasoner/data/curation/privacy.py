@@ -47,14 +47,15 @@ def mask(text: str) -> tuple[str, Counter]:
   """Returns the text with masks, and how many of each kind it has."""
   found: Counter = Counter()
 
+  plain = text.translate(_ALIKE)
+
   def hide(kind: str, pattern: re.Pattern, least_digits: int = 0) -> None:
-    nonlocal text
-    for match in reversed(list(pattern.finditer(text.translate(_ALIKE)))):
+    nonlocal text, plain
+    for match in reversed(list(pattern.finditer(plain))):
       if sum(character.isdigit() for character in match[0]) >= least_digits:
-        text = text[: match.start()] + MASKS[kind] + text[match.end() :]
+        text, plain = (t[: match.start()] + MASKS[kind] + t[match.end() :] for t in (text, plain))
         found[kind] += 1
 
-  plain = text.translate(_ALIKE)
   if _AT.search(plain):
     hide("e-mail", _EMAIL)
   if "u/" in plain:

@@ -10,6 +10,7 @@ order of the files and in one process, so the number of processes changes nothin
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 import dataclasses
+import functools
 import itertools
 import os
 import pathlib
@@ -157,10 +158,7 @@ def screen(job: Job, screener: Screener, folder: pathlib.Path) -> None:
   candidates, outside = _candidates(job, reader)
   inside = len(candidates)
 
-  def drop(uid, reason, **more):
-    reader.count(job.origin, reason)
-    dropped.append({"uid": uid, "role": TRAIN, "reason": reason, **more})
-
+  drop = functools.partial(reader.drop, job.origin)
   curation = screener.curation
   kept, lengths = [], []
   for rank, example, text in candidates:

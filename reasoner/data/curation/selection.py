@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 import dataclasses
 import pathlib
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,6 @@ from reasoner.data import loading
 from reasoner.data import pool
 from reasoner.data.corpus import KEPT
 from reasoner.data.corpus import Origin
-from reasoner.data.corpus import TRAIN
 from reasoner.data.curation import duplicates
 from reasoner.data.curation import screening
 from reasoner.data.curation.contamination import SAME_TASK
@@ -55,10 +53,9 @@ class Selector:
   kept: by job, [rows] bool; ranks: [rows] float64. tallies: by (domain, data set). evaluated: rows to protect by domain.
 
   Args:
-    loader: has the evaluation rows already.
+    loader: has the evaluation rows already; counts and logs what is dropped here.
     similarity: of near duplicates; 1 looks for none.
     folder: of what screening left.
-    log: gets a record of each dropped row, but for those beyond a limit.
   """
 
   def __init__(
@@ -67,12 +64,11 @@ class Selector:
       verdicts: gold.Verdicts,
       similarity: float,
       folder: pathlib.Path,
-      log: Callable[[Mapping[str, Any]], None],
   ):
     self.kept: dict[str, np.ndarray] = {}
     self.ranks: dict[str, np.ndarray] = {}
     self.tallies: dict[tuple[str, str], Tally] = {}
-    self._loader, self._verdicts, self._folder, self._log = loader, verdicts, folder, log
+    self._loader, self._verdicts, self._folder = loader, verdicts, folder
     self._similarity = similarity
     self._near: dict[str, duplicates.Near] = {}
     self._evaluated: set[str] = set()
@@ -133,7 +129,7 @@ class Selector:
       if "overlap" in record:
         tally.contaminated += 1
         tally.same_task += record["overlap"] >= SAME_TASK
-      self._log(record)
+      self._loader.log(record)
     for reason, rows in screened.counts.items():
       self._loader.count(origin, reason, rows)
     self._loader.quarantine.update(screened.quarantine)
@@ -161,8 +157,7 @@ class Selector:
       else:
         near.add(uid, signature.copy(), answer)  # a view would keep the whole part in memory
     if reason:
-      self._loader.count(origin, reason)
-      self._log({"uid": uid, "role": TRAIN, "reason": reason, **more})
+      self._loader.drop(origin, uid, reason, **more)
       return False
     self.kept[job.name][place] = True
     return True
