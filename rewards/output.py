@@ -12,9 +12,12 @@ import pathlib
 import shutil
 import signal
 import stat
-import sys
+import threading
+import time
 
 from rewards.errors import ConfigError
+
+_REPEAT_SECONDS = 0.1
 
 
 class Output:
@@ -70,15 +73,44 @@ class Output:
 
 @contextlib.contextmanager
 def cleaning_up_when_told_to_end():
-  """Lets SIGTERM and SIGHUP end the program as an exception does: what is unfinished is removed."""
-  before = {}
+  """Lets SIGINT, SIGTERM and SIGHUP end the program as an exception does: what is unfinished is removed.
+
+  Python calls a handler between two of its own instructions. A signal that comes after the last of them
+  and before a read that blocks would wait for that read, which on a pipe may be for ever: a thread
+  repeats it until it is heard, and of several only the first is.
+  """
+  heard, before = [], {}
+
+  def handler(number, _):
+    if not heard:
+      heard.append(number)
+      raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+
+  def repeat():
+    while received := os.read(reader, 1):
+      while received[0] in before and not heard:
+        signal.pthread_kill(main, received[0])
+        time.sleep(_REPEAT_SECONDS)
+
+  main = threading.get_ident()
+  reader, writer = os.pipe()
+  os.set_blocking(writer, False)
+  repeater = threading.Thread(target=repeat, name="signals", daemon=True)
+  repeater.start()
+  wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
   try:
-    for number in (signal.SIGTERM, signal.SIGHUP):
-      before[number] = signal.signal(number, lambda number, _: sys.exit(128 + number))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+      if signal.getsignal(number) != signal.SIG_IGN:  # as nohup and a shell's background ask
+        before[number] = signal.signal(number, handler)
     yield
   finally:
-    for number, handler in before.items():
-      signal.signal(number, handler)
+    heard.append(None)  # whatever comes now is too late to be an exception
+    signal.set_wakeup_fd(wakeup)
+    os.close(writer)
+    repeater.join()
+    os.close(reader)
+    for number, earlier in before.items():
+      signal.signal(number, earlier)
 
 
 def shown(text: str) -> str:

@@ -8,12 +8,14 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
 from rewards import __main__ as command
 from rewards import registry
+from rewards.output import cleaning_up_when_told_to_end
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -234,6 +236,26 @@ def test_a_command_that_is_told_to_end_leaves_nothing(tmp_path, recipe, number):
     process.send_signal(number)
     assert process.wait(timeout=60) != 0
   assert os.listdir(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_a_blocking_read_has_missed_is_heard_all_the_same(number):
+  reader, writer = os.pipe()
+  over, too_late = threading.Event(), []
+
+  def tell():
+    time.sleep(0.5)  # until the main thread reads
+    signal.pthread_kill(threading.get_ident(), number)  # so that it does not interrupt the main thread's read
+    if not over.wait(30):
+      too_late.append(number)
+      os.write(writer, b"!")
+
+  before = signal.getsignal(number)
+  with pytest.raises((SystemExit, KeyboardInterrupt)), cleaning_up_when_told_to_end():
+    threading.Thread(target=tell).start()
+    os.read(reader, 1)
+  over.set()
+  assert not too_late and signal.getsignal(number) == before
 
 
 @pytest.mark.parametrize(
