@@ -12,10 +12,6 @@ The model is a finished run's base, without its adapter. All flags but --workdir
 import argparse
 import sys
 
-from flax import nnx
-import jax
-import jax.numpy as jnp
-
 from reasoner.policy import frozen_model
 from reasoner.policy import grpo
 from reasoner.run.workdir import Workdir
@@ -43,10 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
 def frozen_base(workdir: str) -> frozen_model.FrozenModel:
   """Returns a finished run's base as rewards ask it. Raises ConfigError where no run has finished there."""
   finished = Workdir(workdir).open()
-  graph, adapter, base = nnx.split(finished.model, nnx.LoRAParam, ...)
   limits = finished.settings.rollout
   policy = grpo.Policy(
-      nnx.merge(graph, jax.tree.map(jnp.zeros_like, adapter), base),
+      finished.without_adapter(),
       finished.tokenizer,
       finished.mesh,
       max_prompt_tokens=limits.max_prompt_tokens,

@@ -60,7 +60,7 @@ def curate(rows: assemble.Rows, output: pathlib.Path, processes: int) -> None:
   """Makes the pool of a recipe's rows in `output`, and prints what became of them."""
   settings = rows.settings
   request = curator.Request(
-      plan=rows.plan,
+      plan=rows.sources,
       pools=settings.data.pools,
       domains=tuple(rows.domains),
       truths=rows.truths,

@@ -1,6 +1,10 @@
 """Greedy evaluation on held-out prompts: accuracy beside format compliance, with n, by domain.
 
-One record, a line of `evaluation_before.jsonl`:
+  python -m reasoner.evaluate --workdir=runs/seven_domain --output=science.jsonl --domains=science --rows=400
+  python -m reasoner.evaluate --workdir=runs/seven_domain --output=starting.jsonl --starting
+
+evaluates a finished run's model, or the one that it started from, on more of the held-out rows than the run
+did; the run itself calls `Evaluator`. One record, a line of `evaluation_before.jsonl`:
 
   {"set": "held_out", "domain": "math", "uid": "gsm8k/main/test/4", "prompt": "...", "reference": "5",
    "reference_label": null, "completion": "<reasoning>...", "gate": true, "failure": null,
@@ -12,28 +16,37 @@ An accuracy claim that is really a format claim cannot hide here: `accuracy` cou
 without valid format as wrong, `accuracy_given_format` counts valid ones alone.
 """
 
+import argparse
 import collections
 from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 import functools
 import pathlib
+import sys
+import tempfile
 from typing import Any
 
 import jax
 
+from reasoner import data
+from reasoner import models
 from reasoner.data import prompts
 from reasoner.data.corpus import Corpus
 from reasoner.data.corpus import EVALUATION
 from reasoner.data.corpus import HELD_OUT
 from reasoner.policy import grpo
 from reasoner.reporting import records as records_lib
+from reasoner.run import assemble
 from reasoner.run import budget
 from reasoner.run import files
 from reasoner.run import progress
 from reasoner.run.settings import Settings
 from reasoner.run.workdir import Workdir
+from rewards.errors import ConfigError
 from rewards.schema import Example
+from rewards.scorer import ComponentError
 from rewards.service import Service
+from rewards.service import WorkerError
 
 SAMPLE_ROWS = 16  # a domain, of the small sample that is evaluated during training
 
@@ -185,3 +198,94 @@ class Evaluator:
     greedy = grpo.Sampling(max_new_tokens=self.settings.rollout.max_new_tokens)
     with self.clock.phase("evaluation"):
       return evaluate(self.policy, self.service, sets, self.render, greedy, self.settings.evaluated_at_once, done)
+
+
+def evaluate_finished(
+    workdir: pathlib.Path, *, starting: bool = False, rows: int | None = None, domains: Sequence[str] = ()
+) -> tuple[list[dict[str, Any]], Corpus]:
+  """Returns the records of a finished run's model on its held-out and further sets, and their corpus.
+
+  The rows are drawn, read and scored as the run would have: rewards that ask the frozen reference, which
+  a finished run no longer has, are not scored.
+
+  Args:
+    starting: take the model as it was before the run.
+    rows: a domain, at most; None: as the run's config.data.evaluation_rows. Another number is another sample.
+    domains: None but these; all where there are none.
+
+  Raises:
+    ConfigError: no run has finished there, its rows are not found, or a domain is not its.
+  """
+  run = Workdir(workdir)
+  finished = run.open()
+  config = files.read_json(run.config)
+  asked = assemble.assemble_rows(config, config)
+  if unknown := sorted(set(domains) - set(asked.domains)):
+    raise ConfigError(f"--domains={unknown[0]}: the run has {', '.join(sorted(asked.domains))}.")
+  settings, rollout = finished.settings, finished.settings.rollout
+  print("Loading rows ...", flush=True)
+  with tempfile.TemporaryDirectory() as scratch, Service(
+      settings.rewards, defaults=asked.default_rewards, plugins=settings.plugins, has_model=True,
+      **dataclasses.asdict(settings.scoring),
+  ) as service:  # fmt: skip
+    corpus = asked.load_rows(pathlib.Path(scratch, "quarantine.jsonl"))
+    corpus = data.check_gold(
+        corpus, service, rewards=asked.domains, cache_path=models.cache_directory() / "gold.txt"
+    )
+    fitter = prompts.Fitter(tokenizer=finished.tokenizer, max_tokens=rollout.max_prompt_tokens)
+    corpus = fitter.drop_too_long(corpus)
+    count = settings.data.evaluation_rows if rows is None else rows
+    uids = {example.uid for examples in corpus.sets(count).values() for example in examples}
+    corpus, _ = fitter.cut(corpus, uids)
+    sets = {
+        name: [example for example in examples if not domains or example.domain in domains]
+        for name, examples in corpus.sets(count).items()
+    }
+    policy = grpo.Policy(
+        finished.without_adapter() if starting else finished.model, finished.tokenizer, finished.mesh,
+        max_prompt_tokens=rollout.max_prompt_tokens, max_new_tokens=rollout.max_new_tokens,
+    )  # fmt: skip
+    greedy, at_once = grpo.Sampling(max_new_tokens=rollout.max_new_tokens), settings.evaluated_at_once
+    with progress.Progress("evaluation", 0, -(-sum(map(len, sets.values())) // at_once)) as bar:
+      render = prompts.Renderer(finished.tokenizer)
+      return evaluate(policy, service, sets, render, greedy, at_once, bar.update), corpus
+
+
+def by_source(records: Sequence[Mapping[str, Any]], corpus: Corpus) -> list[dict[str, Any]]:
+  """Returns the records under their data sets and splits, "ai2_arc ARC-Easy/test", in place of domains."""
+  return [r | {"domain": " ".join(corpus.origins[r["uid"]][2:])} for r in records]
+
+
+def main(arguments: list[str] | None = None) -> int:
+  """Runs the command and returns its exit status."""
+  parser = argparse.ArgumentParser(
+      prog="python -m reasoner.evaluate", description=__doc__, allow_abbrev=False,
+      formatter_class=argparse.RawDescriptionHelpFormatter,
+  )  # fmt: skip
+  parser.add_argument("--workdir", type=pathlib.Path, required=True, help="a finished run")
+  parser.add_argument("--output", type=pathlib.Path, required=True, help="the records, a line each")
+  parser.add_argument("--starting", action="store_true", help="the model as it was before training")
+  parser.add_argument("--rows", type=int, help="of each domain, at most (default: as the run had)")
+  parser.add_argument("--domains", default="", help="some, with commas between them (default: all)")
+  options = parser.parse_args(arguments)
+  try:
+    if options.rows is not None and options.rows < 1:
+      raise ConfigError(f"--rows={options.rows}: expected 1 or more.")
+    if options.output.is_dir() or not options.output.parent.is_dir():
+      raise ConfigError(f"--output={options.output}: expected a file in a directory that exists.")
+    domains = options.domains.split(",") if options.domains else ()
+    found, corpus = evaluate_finished(
+        options.workdir, starting=options.starting, rows=options.rows, domains=domains
+    )
+    files.write_lines(options.output, found)
+    for name in dict.fromkeys(record["set"] for record in found):
+      print("\n".join(records_lib.table(records_lib.summarize(found, name), name)))
+      print("\n".join(records_lib.table(records_lib.summarize(by_source(found, corpus), name), "by source")))
+  except (ConfigError, ComponentError, WorkerError) as error:
+    print(f"error: {error}", file=sys.stderr)
+    return 2
+  return 0
+
+
+if __name__ == "__main__":
+  sys.exit(main())

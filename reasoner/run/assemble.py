@@ -24,7 +24,7 @@ from reasoner.data import plans
 from reasoner.data import prompts
 from reasoner.data import rationales
 from reasoner.data import sampling
-from reasoner.data import sources
+from reasoner.data import sources as sources_lib
 from reasoner.data import traces
 from reasoner.models import peft_format
 from reasoner.run.settings import Settings
@@ -38,28 +38,24 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Run:
-  """A checked run: its settings, and what they name.
+class Rows:
+  """What of a config concerns rows, checked; no model is looked for.
 
   config: the plain nested dict that was asked for, as it is saved and hashed. domains: what each
-  pays. start: the directory of an adapter to go on from. data_root: the folder that rows are read
-  from; None for the hub. flaws: those of the traces. plan: what traces of rows without a rationale
-  reason.
-  warnings: for a person to read.
+  pays. data_root: the folder that rows are read from; None for the hub. sources: what to read.
   """
 
-  workdir: Workdir
   settings: Settings
   config: Mapping[str, Any]
-  config_hash: str
   default_rewards: Mapping[str, Any]
   domains: Mapping[str, scorer.DomainRewards]
-  model: models.ModelSource
-  start: pathlib.Path | None
   data_root: str | None
-  flaws: embedded_flaws.Flaws | None
-  plan: traces.Plan
-  warnings: Sequence[str]
+  sources: Sequence[sources_lib.Source]
+
+  @property
+  def truths(self) -> tuple[str, ...]:
+    """Returns the domains whose rows need a reference."""
+    return tuple(name for name, rewards in self.domains.items() if rewards.correctness)
 
   def load_rows(self, quarantine_path: pathlib.Path) -> data.Corpus:
     """Reads all rows, those of training and of evaluation."""
@@ -67,7 +63,7 @@ class Run:
     corpus = data.load(
         section.sources,
         domains=tuple(self.domains),
-        truths=[name for name, rewards in self.domains.items() if rewards.correctness],
+        truths=self.truths,
         root=self.data_root,
         pools=section.pools,
         evaluation_sets=section.evaluation_sets,
@@ -76,6 +72,23 @@ class Run:
         seed=self.settings.seed,
     )
     return rationales.join(corpus, self.settings.cold_start.rationales)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run(Rows):
+  """A checked run: its rows, settings, and what they name.
+
+  start: the directory of an adapter to go on from. flaws: those of the traces. plan: what traces of
+  rows without a rationale reason. warnings: for a person to read.
+  """
+
+  workdir: Workdir
+  config_hash: str
+  model: models.ModelSource
+  start: pathlib.Path | None
+  flaws: embedded_flaws.Flaws | None
+  plan: traces.Plan
+  warnings: Sequence[str]
 
   def fingerprints(self) -> dict[str, list[str]]:
     """Returns hashes of the plugins' sources, and of the adapter where it goes on from one."""
@@ -179,15 +192,11 @@ def assemble(config: Any, defaults: Any, workdir: pathlib.Path) -> Run:
   workdir = Workdir(workdir)
   workdir.check_config(plain)
   return Run(
+      **vars(rows),
       workdir=workdir,
-      settings=settings,
-      config=plain,
       config_hash=hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16],
-      default_rewards=rows.default_rewards,
-      domains=domains,
       model=source,
       start=start,
-      data_root=rows.data_root,
       flaws=embedded_flaws.CORPORA.get(settings.data.root),
       plan=embedded_flaws.restated if settings.data.root in embedded_flaws.CORPORA else plans.plan,
       warnings=_warnings(domains, settings.grpo.beta, plain["grpo"]["beta"]),
@@ -213,23 +222,6 @@ def _source(model: models.Model) -> tuple[models.ModelSource, pathlib.Path | Non
   return source, start
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Rows:
-  """What of a config concerns rows, checked; no model is looked for. plan: the files to read."""
-
-  settings: Settings
-  config: Mapping[str, Any]
-  default_rewards: Mapping[str, Any]
-  domains: Mapping[str, scorer.DomainRewards]
-  data_root: str | None
-  plan: Sequence[sources.Source]
-
-  @property
-  def truths(self) -> tuple[str, ...]:
-    """Returns the domains whose rows need a reference."""
-    return tuple(name for name, rewards in self.domains.items() if rewards.correctness)
-
-
 def assemble_rows(config: Any, defaults: Any) -> Rows:
   """Checks a config as far as rows and their rewards go; arguments and errors as of `assemble`."""
   plain, default_rewards = Settings.plain(config), Settings.plain(defaults).get("rewards")
@@ -239,7 +231,7 @@ def assemble_rows(config: Any, defaults: Any) -> Rows:
   root = settings.data.root or None
   if root in embedded_flaws.CORPORA:
     root = str(embedded.folder(models.cache_directory()))
-  plan = data.check(
+  sources = data.check(
       settings.data.sources,
       domains=tuple(domains),
       root=root,
@@ -252,7 +244,7 @@ def assemble_rows(config: Any, defaults: Any) -> Rows:
       default_rewards=default_rewards,
       domains=domains,
       data_root=root,
-      plan=plan,
+      sources=sources,
   )
 
 

@@ -148,7 +148,7 @@ def _held_out(
   if scoring.data_root is None and any(scoring.settings.data.sources.values()):
     return {}, "Its held-out rows are on the hub and not fetched for a conversation."
   loader = loading.Loader(tuple(scoring.domains), scoring.truths, scoring.settings.seed, quarantine=True)
-  for source in scoring.plan:
+  for source in scoring.sources:
     for role, rows in source.evaluation.items():
       loader.add_evaluation(source, role, rows)
   loader.add_pools(loader.read_pools(scoring.settings.data.pools), EVALUATION)

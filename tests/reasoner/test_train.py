@@ -1,5 +1,6 @@
 """The real recipe, shrunk, through everything: cold start, GRPO, kill, resume, evaluation, report."""
 
+import collections
 import itertools
 import json
 import os
@@ -167,6 +168,29 @@ def test_a_finished_run_can_be_talked_to(uninterrupted, capsys, monkeypatch):
   assert ("total = 0:" if not record["gate"] else f"= {record['total']:.3f}") in printed
   assert chat.main(["--workdir=run", "--row=gsm8k/main/test/none"]) == 2
   assert "no row 'gsm8k/main/test/none' was evaluated" in capsys.readouterr().err
+
+
+def test_a_finished_run_is_evaluated_again_and_on_more_rows(uninterrupted, scratch, tmp_path, capsys, monkeypatch):
+  from reasoner import evaluate
+
+  monkeypatch.setenv("REASONER_CACHE", str(scratch / "cache"))
+  workdir, _ = uninterrupted
+  command = [f"--workdir={workdir}", f"--output={tmp_path / 'found.jsonl'}"]
+  assert evaluate.main(command) == 0
+  assert lines(tmp_path / "found.jsonl") == lines(workdir / "evaluation_after.jsonl")
+  assert "gsm8k main/test" in capsys.readouterr().out
+
+  assert evaluate.main([*command, "--rows=5", "--domains=science,logic", "--starting"]) == 0
+  found = lines(tmp_path / "found.jsonl")
+  drawn = collections.Counter((record["set"], record["domain"]) for record in found)
+  assert drawn == {(name, domain): 5 for name in ("held_out", "unseen_templates") for domain in ("science", "logic")}
+  assert not any(record["gate"] for record in found)  # it has learned nothing
+
+  for wrong, said in (("--domains=riddles", "the run has coding,"), ("--rows=0", "expected 1 or more")):
+    assert evaluate.main([*command, wrong]) == 2
+    assert said in capsys.readouterr().err
+  assert evaluate.main([f"--workdir={workdir}", f"--output={tmp_path}"]) == 2
+  assert evaluate.main([f"--workdir={tmp_path}", f"--output={tmp_path / 'none.jsonl'}"]) == 2
 
 
 def test_the_base_of_a_finished_run_answers_what_rewards_ask(uninterrupted):
