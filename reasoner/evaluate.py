@@ -129,7 +129,8 @@ class Evaluator:
     lines = records_lib.table(
         records_lib.summarize(found), path.name, earlier and records_lib.summarize(earlier)
     )
-    print("\n".join(lines + too_long), flush=True)
+    worse = [f"warning: {sentence}" for sentence in records_lib.lost(earlier or (), found)]
+    print("\n".join(lines + too_long + worse), flush=True)
 
   @functools.cached_property
   def sample_share(self) -> float:

@@ -96,6 +96,10 @@ class Results:
     return records_lib.best_constant_answer(self.after or self.before, name)
 
   @property
+  def lost(self) -> list[str]:
+    return records_lib.lost(self.before, self.after)
+
+  @property
   def verifiable(self) -> list[str]:
     return [domain for domain in self.domains if self.measured("after", domain, "accuracy") is not None]
 

@@ -119,6 +119,25 @@ def test_the_table_shows_each_domain_with_its_interval_and_the_union_last():
   assert len({len(line) for line in lines[1:]}) == 1
 
 
+def changed(lost, won, field="correct", **fields):
+  """Returns the records of ten rows before and after, of which so many were lost, and so many won."""
+  before = [record(**{field: n < lost}, **fields) | {"uid": str(n)} for n in range(10)]
+  after = [record(**{field: lost <= n < lost + won}, **fields) | {"uid": str(n)} for n in range(10)]
+  return before, after[::-1]
+
+
+def test_what_a_domain_has_lost_is_said_where_the_rows_show_it():
+  # McNemar, exact: 6 of 6 changes down, p = 2 / 64; 7 of 8, p = 2 * 9 / 256 = 0.07; 5 of 5, p = 2 / 32.
+  said = "math lost accuracy: 60.0 -> 0.0 % of the same 10 rows (6 lost, 0 won)."
+  assert records_lib.lost(*changed(6, 0)) == [said]
+  assert records_lib.lost(*changed(7, 1)) == records_lib.lost(*changed(5, 0)) == records_lib.lost(*changed(0, 9)) == []
+  (format_lost,) = records_lib.lost(*changed(9, 0, "gate", domain="poems", correct=None))
+  assert format_lost.startswith("poems lost valid format: 90.0 -> 0.0 %")
+  assert records_lib.lost(*changed(6, 0, set_name="further")) == []
+  before, after = changed(6, 0)
+  assert records_lib.lost(before[:5], after) == []  # of rows that both have
+
+
 def test_the_table_reads_before_and_after_where_an_earlier_evaluation_is_given():
   earlier = records_lib.summarize([record(gate=False, correct=False, total=0.0)])
   row = records_lib.table(records_lib.summarize([record()]), "after", earlier)[2]

@@ -182,6 +182,13 @@ def test_the_headline_is_computed_from_both_evaluations(run):
   assert "4 held-out prompts, greedy" in text and "1.5 minutes in all" in text and "2 CPUs" in text
 
 
+def test_a_domain_that_got_worse_is_named_above_the_charts(run):
+  rows = [f"r{n}" for n in range(6)]
+  page = run(before=map(record, rows), after=[record(uid, correct=False, total=0.2) for uid in rows])
+  assert "Worse than before: math lost accuracy: 100.0 -> 0.0 % of the same 6 rows" in words(page)
+  assert "Worse than before" not in words(run(before=map(record, rows), after=map(record, rows)))
+
+
 def test_without_both_evaluations_no_result_is_claimed(run):
   page = run(after=[record()])
   assert "was not evaluated both before and after" in words(page)
