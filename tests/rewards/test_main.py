@@ -250,12 +250,20 @@ def test_a_signal_that_a_blocking_read_has_missed_is_heard_all_the_same(number):
       too_late.append(number)
       os.write(writer, b"!")
 
-  before = signal.getsignal(number)
+  # What a shell runs in the background has SIGINT ignored, and is then not to be ended by it.
+  original = signal.signal(number, before := signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
   with pytest.raises((SystemExit, KeyboardInterrupt)), cleaning_up_when_told_to_end():
     threading.Thread(target=tell).start()
     os.read(reader, 1)
   over.set()
-  assert not too_late and signal.getsignal(number) == before
+  assert not too_late and signal.signal(number, original) == before
+
+
+def test_what_is_ignored_stays_ignored():
+  original = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+  with cleaning_up_when_told_to_end():
+    signal.raise_signal(signal.SIGHUP)
+  assert signal.signal(signal.SIGHUP, original) == signal.SIG_IGN
 
 
 @pytest.mark.parametrize(
