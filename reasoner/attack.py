@@ -12,6 +12,7 @@ The model is a finished run's base, without its adapter. All flags but --workdir
 import argparse
 import sys
 
+from reasoner.models import lora
 from reasoner.policy import frozen_model
 from reasoner.policy import grpo
 from reasoner.run.workdir import Workdir
@@ -41,7 +42,7 @@ def frozen_base(workdir: str) -> frozen_model.FrozenModel:
   finished = Workdir(workdir).open()
   limits = finished.settings.rollout
   policy = grpo.Policy(
-      finished.without_adapter(),
+      lora.without_adapter(finished.model),
       finished.tokenizer,
       finished.mesh,
       max_prompt_tokens=limits.max_prompt_tokens,

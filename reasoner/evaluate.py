@@ -34,6 +34,7 @@ from reasoner.data import prompts
 from reasoner.data.corpus import Corpus
 from reasoner.data.corpus import EVALUATION
 from reasoner.data.corpus import HELD_OUT
+from reasoner.models import lora
 from reasoner.policy import grpo
 from reasoner.reporting import records as records_lib
 from reasoner.run import assemble
@@ -243,7 +244,7 @@ def evaluate_finished(
         for name, examples in corpus.sets(count).items()
     }
     policy = grpo.Policy(
-        finished.without_adapter() if starting else finished.model, finished.tokenizer, finished.mesh,
+        lora.without_adapter(finished.model) if starting else finished.model, finished.tokenizer, finished.mesh,
         max_prompt_tokens=rollout.max_prompt_tokens, max_new_tokens=rollout.max_new_tokens,
     )  # fmt: skip
     greedy, at_once = grpo.Sampling(max_new_tokens=rollout.max_new_tokens), settings.evaluated_at_once

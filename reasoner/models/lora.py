@@ -48,6 +48,16 @@ def check_modules(modules: Sequence[str], kind: ModuleType) -> None:
       )
 
 
+def without_adapter(model: "Gemma3") -> "Gemma3":
+  """Returns the model with an adapter that does nothing, as its base; the base's arrays are shared."""
+  from flax import nnx
+  import jax
+  import jax.numpy as jnp
+
+  graph, adapter, base = nnx.split(model, nnx.LoRAParam, ...)
+  return nnx.merge(graph, jax.tree.map(jnp.zeros_like, adapter), base)
+
+
 def add_lora(
   base: "Gemma3", rank: int, alpha: float, modules: Sequence[str], seed: int | None
 ) -> "Gemma3":

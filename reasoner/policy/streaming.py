@@ -41,12 +41,10 @@ class Writer:
 
   Args:
     model: a Tunix Gemma 3 on `mesh`, with an adapter or without.
-    adapted: False writes without the adapter: as the base model. The weights are shared, not copied.
   """
 
-  def __init__(self, model, tokenizer, mesh, *, adapted: bool = True):
-    self._graph, adapter, base = nnx.split(model, nnx.LoRAParam, ...)
-    self._states = (adapter if adapted else jax.tree.map(jnp.zeros_like, adapter)), base
+  def __init__(self, model, tokenizer, mesh):
+    self._graph, self._state = nnx.split(model)
     self._tokenizer, self._mesh = tokenizer, mesh
 
   def __call__(
@@ -61,7 +59,7 @@ class Writer:
     ids: list[int] = []
     # Never around a yield: a mesh is entered for a thread, and who reads on may be another one.
     with self._mesh:
-      weights, logits, caches = _read(self._graph, self._states, prompt_ids, room=room, pad_id=pad)
+      weights, logits, caches = _read(self._graph, self._state, prompt_ids, room=room, pad_id=pad)
     while True:
       with self._mesh:
         token = int(_draw(logits, key, len(ids), sampling=sampling, pad_id=pad))
@@ -77,9 +75,9 @@ class Writer:
 
 
 @functools.partial(jax.jit, static_argnames=("room", "pad_id"))
-def _read(graph, states, prompt_ids, *, room: int, pad_id: int):
+def _read(graph, state, prompt_ids, *, room: int, pad_id: int):
   """Returns weights as `_feed` takes them, the logits [1, vocabulary] after a prompt [1, l], and roomy caches."""
-  model = nnx.merge(graph, *states)
+  model = nnx.merge(graph, state)
   weights = dict(
       layers=decoding.lay_out(layers.of_model(model)),
       table=forward.table_of(model),

@@ -21,6 +21,7 @@ from reasoner import models
 from reasoner.data import loading
 from reasoner.data import prompts
 from reasoner.data.corpus import EVALUATION
+from reasoner.models import lora
 from reasoner.models import mesh as mesh_lib
 from reasoner.models.tokenizer import Tokenizer
 from reasoner.policy import rollout
@@ -67,8 +68,8 @@ class Conversation(contextlib.ExitStack):
     workdir = Workdir(path)
     finished = workdir.open()
     speakers = {
-        name: streaming.Writer(finished.model, finished.tokenizer, finished.mesh, adapted=name == TRAINED)
-        for name in (STARTING, TRAINED)
+        name: streaming.Writer(model, finished.tokenizer, finished.mesh)
+        for name, model in ((STARTING, lora.without_adapter(finished.model)), (TRAINED, finished.model))
     }
     limits = finished.settings.rollout.max_prompt_tokens, finished.settings.rollout.max_new_tokens
     try:

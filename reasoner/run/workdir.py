@@ -48,15 +48,6 @@ class Finished:
   tokenizer: Tokenizer
   settings: Settings  # the prompt's and the completion's limits are settings.rollout
 
-  def without_adapter(self) -> "Gemma3":
-    """Returns the model with an adapter that does nothing; the base's weights are shared."""
-    from flax import nnx
-    import jax
-    import jax.numpy as jnp
-
-    graph, adapter, base = nnx.split(self.model, nnx.LoRAParam, ...)
-    return nnx.merge(graph, jax.tree.map(jnp.zeros_like, adapter), base)
-
 
 class Workdir:
   """The files of the run in `path`; nothing is made before something is written.

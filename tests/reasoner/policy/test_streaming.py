@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from reasoner.models import lora
 from reasoner.policy import grpo
 from reasoner.policy import streaming
 
@@ -29,12 +30,12 @@ def test_a_stream_is_the_rollout_of_one(policy, temperature):
 
 def test_without_the_adapter_the_base_writes_and_the_adapter_stays(policy):
   greedy = grpo.Sampling(max_new_tokens=10)
-  base = streaming.Writer(policy.actor, policy.tokenizer, policy.mesh, adapted=False)
+  base = streaming.Writer(lora.without_adapter(policy.actor), policy.tokenizer, policy.mesh)
   first = [list(base(prompt, greedy, jax.random.key(0)))[-1].text for prompt in PROMPTS]
   adapter = nnx.state(policy.actor, nnx.LoRAParam)
   nnx.update(policy.actor, jax.tree.map(lambda array: array + 0.3, adapter))
   trained = streaming.Writer(policy.actor, policy.tokenizer, policy.mesh)
-  base = streaming.Writer(policy.actor, policy.tokenizer, policy.mesh, adapted=False)
+  base = streaming.Writer(lora.without_adapter(policy.actor), policy.tokenizer, policy.mesh)
   assert [list(base(prompt, greedy, jax.random.key(0)))[-1].text for prompt in PROMPTS] == first
   assert [list(trained(prompt, greedy, jax.random.key(0)))[-1].text for prompt in PROMPTS] != first
   values = jax.tree.leaves(nnx.state(policy.actor, nnx.LoRAParam))
