@@ -1,14 +1,15 @@
 """What a trace reasons where its row has no rationale: one short sentence about this row.
 
   coding             first_repeated takes text: it loops, calls enumerate and checks a condition.
-  creative_writing   It tells of lighthouse, keeper and storm.               what the story is about
-  creative_ideation  I think of raft, necklace and bath.                     a word of each idea
+  creative_writing   It tells of lighthouse, keeper and storm.               what the task is about
+  creative_ideation  I look for uses and corks.                              the same
   summarization      What matters is Mackay, Cardiff and contract.           what the summary names
   science            Of these, carbon dioxide fits plants and gas.           the choice, the question's words
 
 Each domain has several wordings, and the row's uid chooses: a small model imitates a sentence that stands in
 every trace word by word, and in other domains too. Three words at most, the last behind an "and": of longer
-lists without one a small model, decoding greedily, never found the end.
+lists without one a small model, decoding greedily, never found the end. Of stories and ideas they are the
+task's words: the reference's it cannot know, so it wrote "The, The and The", and its answer went on with it.
 """
 
 import ast
@@ -26,8 +27,8 @@ from rewards.schema import UnitTests
 # For a data set card: what the reasoning of a row without a rationale is made of.
 MADE_OF = {
     "coding": "a sentence of name, arguments and first steps of the reference program",
-    "creative_writing": "a sentence of three content words of the story's beginning",
-    "creative_ideation": "a sentence of a content word of three ideas",
+    "creative_writing": "a sentence of the task's three longest content words",
+    "creative_ideation": "a sentence of the task's three longest content words",
     "summarization": "a sentence of three content words of the summary",
     "science": "a sentence of two content words of the question and the right choice",
 }
@@ -39,11 +40,10 @@ _OF_PROGRAMS = ("{} takes {}: it {}.", "{} gets {} and {}.", "Given {1}, {0} {2}
 _OF_CHOICES = ("Of these, {1} fits {0}.", "With {}, it must be {}.", "What goes with {} is {}.")
 _OF_TEXTS = {
     "creative_writing": ("It tells of {}.", "The story is about {}.", "It has {} in it.", "I begin with {}."),
-    "creative_ideation": ("I think of {}.", "One can start from {}.", "To mind come {}.", "It could be {}."),
+    "creative_ideation": ("I look for {}.", "It asks for {}.", "The list is of {}.", "What fits {}?"),
     "summarization": ("What matters is {}.", "The text is about {}.", "It comes down to {}.", "I keep {}."),
 }
 _WORD = re.compile(r"[^\W\d_][\w'’-]{3,}")
-_ITEM = re.compile(r"\n+|(?<=[.!?;])\s+")
 _RESTATED_WORDS = 24
 
 
@@ -62,10 +62,8 @@ def plan(example: Example, own_words: str) -> str:
     wordings = _OF_CHOICES if asked else ("It must be {1}.",)
     parts = _listed(asked), reference.text.rstrip(".")
   elif isinstance(reference, Text) and example.domain in _OF_TEXTS:
-    named = reference.text
-    if example.domain == "creative_ideation":
-      named = " ".join(word for item in _ITEM.split(named) for word in _content(item, 1))
-    if words := _content(named, _MOST):
+    words = _content(reference.text, _MOST) if example.domain == "summarization" else _longest(own_words)
+    if words:
       wordings, parts = _OF_TEXTS[example.domain], (_listed(words),)
   if not parts:
     return restated(own_words or example.prompt)
@@ -91,6 +89,13 @@ def _content(text: str, most: int) -> list[str]:
       if len(found) == most:
         break
   return list(found.values())
+
+
+def _longest(text: str) -> list[str]:
+  """Returns the longest words of a text that carry its matter, in its order: the first ones are "give me"."""
+  found = _content(text, len(text))
+  longest = sorted(found, key=len, reverse=True)[:_MOST]
+  return [word for word in found if word in longest]
 
 
 def _steps(program: str) -> tuple[str, ...]:

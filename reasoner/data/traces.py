@@ -33,6 +33,14 @@ class Trace:
   completion: str
 
 
+# A sentence, or an item of a list with its number: an answer that ends in a bare "3." teaches to count on.
+_NUMBER_AHEAD = r"\s+(?=\d\d?[.)]\s)"
+_SENTENCE = re.compile(
+    rf"(\d+[.)]\s+)?.+?(?:[.!?]+[\"')]*(?=\s)\s*|\n+|(?<=:){_NUMBER_AHEAD}|(?(1){_NUMBER_AHEAD}|(?!))|$)",
+    re.DOTALL,
+)
+
+
 def build_traces(
     examples: Sequence[Example],
     tokenizer: prompts.Tokenizer,
@@ -123,7 +131,7 @@ def _fitting(
   for part, cut in zip(parts, may_cut):
     completion = write(*("".join(sentences).strip() for sentences in parts))
     if cut and not fits(completion):
-      part[:] = re.findall(r".+?(?:[.!?]+[\"')]*(?=\s)\s*|\n+|$)", part[0], re.DOTALL)
+      part[:] = [found[0] for found in _SENTENCE.finditer(part[0])]
       while len(part) > 1 and not fits(completion):
         part.pop()
         completion = write(*("".join(sentences).strip() for sentences in parts))

@@ -63,7 +63,7 @@ class _Scale:
 
 
 _SCALES = {
-    "all-MiniLM-L6-v2": _Scale(zero=0.06, one=0.28, common=0.33, chance=0.05, topic=True),
+    "all-MiniLM-L6-v2": _Scale(zero=0.05, one=0.28, common=0.33, chance=0.05, topic=True),
     embedding.PACKAGED: _Scale(zero=0.06, one=0.40, common=0.4, chance=0.0, topic=False),
 }
 
@@ -92,14 +92,15 @@ def reference_similarity(*, model: str = "all-MiniLM-L6-v2", scale: tuple = (), 
   The scale is from training rows (MiniLM; quartiles): another prompt's story 0.03/0.05/0.06, alternate
   sentences of one story 0.12/0.15/0.18, the likest mosaic that a search finds in a dozen strangers' 0.12;
   another prompt's brainstorm 0/0/0.01, answers to nearly the same prompt 0.12/0.24/0.29; without the topic,
-  another article's summary 0.01/0.02/0.06, an article against its lead 0.28/0.40/0.46. So 0.06 to 0.28.
+  another article's summary 0.01/0.02/0.06, an article against its lead 0.28/0.40/0.46. So 0.05 to 0.28.
 
   Args:
     model: "all-MiniLM-L6-v2" (extra [semantic]), "packaged" (word vectors, no torch), or whatever
       sentence-transformers takes; other models need a `scale`.
     scale: the similarities that are worth 0 and 1; () for those measured.
-    on_topic: whether nearness to the request counts. Not where every prompt asks the same, as in "Summarize
-      this article"; never for word vectors, which are too coarse for it.
+    on_topic: whether nearness to the request counts, which is all of a prompt of up to sixty words. Not where
+      every prompt asks the same, as in "Summarize this article": there the request is the first paragraph and
+      what stands below it the answer's to use. Nearness never counts for word vectors, too coarse for it.
 
   None where the row has no reference.
   """
@@ -110,7 +111,7 @@ def reference_similarity(*, model: str = "all-MiniLM-L6-v2", scale: tuple = (), 
 
   def score_batch(completions: Sequence[Completion], examples: Sequence[Example]) -> list[float | None]:
     meant = [bool(e.reference.text.strip()) for e in examples]
-    requests = [_request(e.prompt) for e in examples]
+    requests = [_request(e.prompt, on_topic) for e in examples]
     texts = zip(completions, examples, requests)
     parts = [
         (_beyond(c.answer, r), _beyond(e.reference.text, r), _beyond(r, "") if topical else ())
@@ -205,9 +206,12 @@ _REQUEST_WORDS = 60
 _TAG = re.compile(r"^\s*[\[(]\s*\w{1,4}\s*[\])]")  # "[ WP ]" and its kind head Reddit prompts
 
 
-def _request(prompt: str) -> str:
-  """Returns what a prompt asks for: its first paragraph, at most sixty words of it."""
-  return " ".join(_TAG.sub("", prompt).partition("\n\n")[0].split()[:_REQUEST_WORDS])
+def _request(prompt: str, whole: bool) -> str:
+  """Returns what a prompt asks for: all of a short one if `whole`, else sixty words of its first paragraph."""
+  prompt = _TAG.sub("", prompt)
+  if whole and len(words := prompt.split()) <= _REQUEST_WORDS:
+    return " ".join(words)
+  return " ".join(prompt.partition("\n\n")[0].split()[:_REQUEST_WORDS])
 
 
 def _scale(model: str, scale: tuple) -> _Scale:
@@ -238,7 +242,7 @@ def semantic_relevance(*, model: str = "all-MiniLM-L6-v2", without_reference: bo
 
   def score_batch(completions: Sequence[Completion], examples: Sequence[Example]) -> list[float | None]:
     meant = [not (without_reference and e.reference.text.strip()) for e in examples]
-    requests = [_request(e.prompt) for e in examples]
+    requests = [_request(e.prompt, False) for e in examples]
     parts = [(_beyond(c.answer, ""), _beyond(r, "")) for c, r in zip(completions, requests)]
     vectors = _vectors(embed, [own for two, scored in zip(parts, meant) if scored for own in two])
     scores: list[float | None] = []

@@ -44,18 +44,16 @@ REPEATED = "def first_repeated(text):\n  for i, c in enumerate(text):\n    if c 
             "creative_writing",
             Text(text="The lighthouse keeper had not been asleep. A storm, a letter: the keeper wept."),
             {
-                "It tells of lighthouse, keeper and asleep.",
-                "The story is about lighthouse, keeper and asleep.",
-                "It has lighthouse, keeper and asleep in it.",
-                "I begin with lighthouse, keeper and asleep.",
+                "It tells of Tell and brief.", "The story is about Tell and brief.",
+                "It has Tell and brief in it.", "I begin with Tell and brief.",
             },
         ),
         (
             "creative_ideation",
             Text(text="- A raft of corks\n- A necklace\n2. Raft races"),
             {
-                "I think of raft and necklace.", "One can start from raft and necklace.",
-                "To mind come raft and necklace.", "It could be raft and necklace.",
+                "I look for Tell and brief.", "It asks for Tell and brief.",
+                "The list is of Tell and brief.", "What fits Tell and brief?",
             },
         ),
         (
@@ -76,7 +74,6 @@ REPEATED = "def first_repeated(text):\n  for i, c in enumerate(text):\n    if c 
         ),
         ("coding", program("not a program"), {"Tell me of the sea."}),
         ("math", Number(text="4"), {"Tell me of the sea."}),
-        ("creative_writing", Text(text="So it was."), {"Tell me of the sea."}),
         ("science", Text(text="carbon dioxide"), {"Tell me of the sea."}),
         ("coding", Text(text="A lighthouse keeper."), {"Tell me of the sea."}),
         ("a_domain_of_a_plugin", Text(text="A lighthouse keeper."), {"Tell me of the sea."}),
@@ -102,9 +99,21 @@ def test_a_program_s_plan_names_its_first_steps(text, does):
   assert f"{name} takes n: it {does}." in said("coding", program(text))
 
 
+@pytest.mark.parametrize("domain", ["creative_writing", "creative_ideation"])
+def test_of_an_open_task_a_plan_has_the_three_longest_words_in_their_order(domain):
+  task = "Give me some uses for a hundred corks at the seaside, for children."
+  row = example(domain, Text(text="A raft, a necklace."), prompt=task)
+  assert "hundred, seaside and children" in plans.plan(row, task)
+
+
+@pytest.mark.parametrize("domain", ["creative_writing", "creative_ideation"])
+def test_an_open_task_without_words_that_carry_its_matter_is_restated(domain):
+  assert plans.plan(example(domain, Text(text="A raft.")), "Go on.") == "Go on."
+
+
 def test_no_list_is_longer_than_three_words():
-  story = Text(text=" ".join(f"lantern{chr(97 + n)} sings." for n in range(20)))
-  assert {text.count(",") for text in said("creative_writing", story)} == {1}
+  summary = Text(text=" ".join(f"lantern{chr(97 + n)} sings." for n in range(20)))
+  assert {text.count(",") for text in said("summarization", summary)} == {1}
 
 
 def test_the_embedded_corpus_keeps_sentences_that_its_small_model_can_learn():

@@ -1,5 +1,7 @@
 """Traces: what rows look like as completions to imitate."""
 
+import pytest
+
 from reasoner.data import embedded_flaws
 from reasoner.data import plans
 from reasoner.data import traces as traces_lib
@@ -76,7 +78,7 @@ def test_where_a_row_has_no_rationale_the_task_s_first_sentence_is_restated():
 
 def test_a_real_row_without_a_rationale_reasons_in_a_few_words_of_its_own():
   first = build([story(1, "When"), story(2, "Once")], plan=plans.plan)[0]
-  assert output_format.parse(first.completion).reasoning == "It tells of sang, baker and wept."
+  assert output_format.parse(first.completion).reasoning == "It tells of baker, finds and sings."
 
 
 def test_a_domain_never_seen_gets_a_trace_too():
@@ -93,6 +95,21 @@ def test_too_long_a_text_loses_sentences_first_of_the_reasoning():
   assert whole.reasoning.startswith("When a baker finds key 1. I begin with a scene")
   assert shorter.reasoning == "When a baker finds key 1." and shorter.answer == whole.answer
   assert shortest.reasoning == "When a baker finds key 1." and shortest.answer == "The key sang."
+
+
+@pytest.mark.parametrize(
+    "listed, kept",
+    [
+        ("1. Boats\n2. Rafts\n3. Corks", ["1. Boats", "1. Boats\n2. Rafts"]),
+        ("1.\nBoats 2.\nRafts 3.\nCorks", ["1.\nBoats", "1.\nBoats 2.\nRafts"]),
+        ("Take these: 1) Boats 2) Rafts", ["Take these:", "Take these: 1) Boats"]),
+        ("He is 12. She is 7. We left.", ["He is 12.", "He is 12. She is 7."]),
+    ],
+)
+def test_a_list_is_cut_before_an_item_s_number_not_behind_it(listed, kept):
+  example = Example(uid="c/1", domain="haiku", prompt="List.", reference=Text(text=listed))
+  traces = [trace for room in range(14, 60) for trace in build([example], max_completion_tokens=room)]
+  assert {output_format.parse(trace.completion).answer for trace in traces} == {*kept, listed}
 
 
 def test_an_answer_that_cannot_be_cut_and_does_not_fit_gives_no_trace():

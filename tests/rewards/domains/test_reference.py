@@ -73,6 +73,21 @@ def test_half_of_it_and_twice_as_much_of_something_else_cost(similarity):
   assert half < whole - 0.05 and more < whole - 0.05
 
 
+@pytest.mark.parametrize("padding, paid", [("", False), (" and tell of it at length" * 12, True)])
+def test_a_short_prompt_s_words_below_its_first_line_are_no_likeness_either(padding, paid):
+  score = reference.reference_similarity(model="packaged")
+  asked = f"Name papers that relate to this one.{padding}\n\nLanterns of harbour cities"
+  titled = "Lanterns of harbour cities. Lanterns of harbour cities."
+  (worth,) = score([completion("lanterns, harbour, cities")], [example(titled, asked)])
+  assert (worth > 0.5) == paid  # of a long prompt what stands below may be the matter itself
+
+
+def test_of_a_source_that_is_no_topic_the_words_stay_the_answer_s():
+  score = reference.reference_similarity(model="packaged", on_topic=False)
+  asked = "Summarize the text.\n\nThe harbour lit its lanterns."
+  assert score([completion("Lanterns lit.")], [example("Lanterns lit.", asked)]) == [1.0]
+
+
 def test_agreement_by_hand():
   # Two sentences of the answer against two of the reference; cosines [[1, 0], [0.6, 0.8]]. The stock sentence is
   # near the second alone (0.8): half of it and a chance of 0.1 come off: [[0.9, 0], [0.1, 0.3]].
