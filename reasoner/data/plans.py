@@ -58,11 +58,11 @@ def plan(example: Example, own_words: str) -> str:
   if isinstance(reference, UnitTests):
     wordings, parts = _OF_PROGRAMS, _steps(reference.text)
   elif isinstance(reference, Choice) and reference.text:
-    asked = _content(example.extra.get("task_text") or own_words, 2)
+    asked = _content(example.extra.get("task_text") or own_words)[:2]
     wordings = _OF_CHOICES if asked else ("It must be {1}.",)
     parts = _listed(asked), reference.text.rstrip(".")
   elif isinstance(reference, Text) and example.domain in _OF_TEXTS:
-    words = _content(reference.text, _MOST) if example.domain == "summarization" else _longest(own_words)
+    words = _content(reference.text)[:_MOST] if example.domain == "summarization" else _longest(own_words)
     if words:
       wordings, parts = _OF_TEXTS[example.domain], (_listed(words),)
   if not parts:
@@ -80,20 +80,18 @@ def restated(own_words: str) -> str:
   return " ".join(sentence.split()[:_RESTATED_WORDS])
 
 
-def _content(text: str, most: int) -> list[str]:
-  """Returns the first words of a text that carry its matter, each once."""
+def _content(text: str) -> list[str]:
+  """Returns the words of a text that carry its matter, in order, each once."""
   found: dict[str, str] = {}
   for word in _WORD.findall(text):
     if word.casefold() not in ENGLISH:
       found.setdefault(word.casefold(), word)
-      if len(found) == most:
-        break
   return list(found.values())
 
 
 def _longest(text: str) -> list[str]:
   """Returns the longest words of a text that carry its matter, in its order: the first ones are "give me"."""
-  found = _content(text, len(text))
+  found = _content(text)
   longest = sorted(found, key=len, reverse=True)[:_MOST]
   return [word for word in found if word in longest]
 
