@@ -12,6 +12,8 @@ import functools
 import re
 from typing import Any
 
+import numpy as np
+
 from rewards.errors import ConfigError
 from rewards.measures import embedding
 from rewards.measures import text
@@ -141,10 +143,13 @@ reference_similarity.check = _check_model
 
 
 def _vectors(embed: Callable[..., Any], passages: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
-  """Returns by passage, in sentences, their vectors [n, d], all embedded in one call."""
+  """Returns by passage, in sentences, their vectors [n, d], all embedded in one call; that of "" is 0.
+
+  A transformer embeds "" as it does any text, and two of them would be as like as can be.
+  """
   passages = set(passages)
   unique = sorted({sentence for passage in passages for sentence in passage})
-  vectors = embed(unique) if unique else []
+  vectors = embed(unique) * np.array([[bool(sentence)] for sentence in unique]) if unique else []
   at = {sentence: i for i, sentence in enumerate(unique)}
   return {passage: vectors[[at[sentence] for sentence in passage]] for passage in passages}
 

