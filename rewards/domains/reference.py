@@ -12,8 +12,6 @@ import functools
 import re
 from typing import Any
 
-import numpy as np
-
 from rewards.errors import ConfigError
 from rewards.measures import embedding
 from rewards.measures import text
@@ -149,7 +147,10 @@ def _vectors(embed: Callable[..., Any], passages: Iterable[tuple[str, ...]]) -> 
   """
   passages = set(passages)
   unique = sorted({sentence for passage in passages for sentence in passage})
-  vectors = embed(unique) * np.array([[bool(sentence)] for sentence in unique]) if unique else []
+  vectors = embed(unique) if unique else []
+  if "" in unique:  # the first, as sorted
+    vectors = vectors.copy()
+    vectors[0] = 0
   at = {sentence: i for i, sentence in enumerate(unique)}
   return {passage: vectors[[at[sentence] for sentence in passage]] for passage in passages}
 
