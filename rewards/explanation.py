@@ -31,7 +31,7 @@ def explain(example: Example, breakdown: RewardBreakdown) -> list[str]:
     return [*lines, f"total = 0: stopped, {shown(', '.join(breakdown.causes))}.{_verdict(breakdown)}"]
   offered = sum(breakdown.weights.values())
   rows = [("component", "score", "weight", "paid", "why")]
-  for name, score in {"format": Score(1.0, "the gate passed"), **breakdown.scores}.items():
+  for name, score in {"format": Score(breakdown.format_score, "the gate passed"), **breakdown.scores}.items():
     weight = breakdown.weights.get(name)
     if name in breakdown.guards:
       weight = breakdown.guards[name]
@@ -51,7 +51,7 @@ def explain(example: Example, breakdown: RewardBreakdown) -> list[str]:
   else:
     paid = f"{breakdown.total * offered:.3f} / {offered:g}"
     if breakdown.guards:
-      of_format = breakdown.weights["format"]
+      of_format = breakdown.weights["format"] * breakdown.format_score
       earned = sum(w * (breakdown.scores[n] or 0.0) for n, w in breakdown.weights.items() if n != "format")
       paid = f"({of_format:g} + {breakdown.guard_factor:.3f} x {earned:.3f}) / {offered:g}"
     lines.append(f"total = {paid} = {breakdown.total:.3f}{_verdict(breakdown)}")

@@ -179,6 +179,7 @@ class RewardBreakdown:
   weights: what each payer of `scores` and "format" weighed, after leaving out qualities not scored.
   guards: the weights of the guards among `scores`, from 0 (measured, not applied) to 1.
   guard_factor: what the guards left of the payers' sum, in [0, 1]; 1 where nothing was scored.
+  format_guarded: the share of the format's weight that the guards took from too, in [0, 1].
   total: in [0, 1], or None where something that is paid could not be scored.
   default_total: the same under the recipe's own weights, so that ablations stay comparable.
   correct: the verdict of the correctness component; None where there is no truth or no verdict.
@@ -192,6 +193,7 @@ class RewardBreakdown:
   weights: Mapping[str, float]
   guards: Mapping[str, float] = dataclasses.field(default_factory=dict)
   guard_factor: float = 1.0
+  format_guarded: float = 0.0
   total: float | None
   default_total: float | None
   correct: bool | None
@@ -202,20 +204,26 @@ class RewardBreakdown:
   def parts(self) -> dict[str, float]:
     """What `total` is the mean of under `weights`, by what is paid: gate and guards act on each.
 
-    "format" is 1 behind the gate, another part its score times `guard_factor`; all are 0 where the gate
-    refused or the completion was stopped. Empty where the total is None.
+    "format" is `format_score` behind the gate, another part its score times `guard_factor`; all are 0 where
+    the gate refused or the completion was stopped. Empty where the total is None.
     """
     if self.total is None:
       return {}
     paid = [name for name, weight in self.weights.items() if weight]
     if not self.total:
       return dict.fromkeys(paid, 0.0)
-    return {n: float(self.gate) if n == "format" else self.guard_factor * float(self.scores[n]) for n in paid}
+    own = {"format": self.gate * self.format_score}
+    return {n: own[n] if n in own else self.guard_factor * float(self.scores[n]) for n in paid}
+
+  @property
+  def format_score(self) -> float:
+    """What the guards left of the format's pay behind the gate, in [0, 1]."""
+    return 1.0 - self.format_guarded * (1.0 - self.guard_factor)
 
   def ungated(self, failure: str) -> "RewardBreakdown":
     """Returns what a completion is paid that was scored though the gate refuses it: all but the format."""
     offered = sum(self.weights.values())
-    total = self.total and max(0.0, self.total - self.weights["format"] / offered)
+    total = self.total and max(0.0, self.total - self.weights["format"] * self.format_score / offered)
     correct = None if self.correct is None else False
     return dataclasses.replace(
         self, gate=False, failure=failure, total=total, default_total=0.0, correct=correct

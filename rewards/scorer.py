@@ -1,10 +1,13 @@
 """From completions to rewards: the gate, the components by name, and the weighted total.
 
-  total = gate * (w_format + prod(1 - w_g * (1 - g)) * sum w * s) / (w_format + sum w)
+  total = gate * (w_format * (1 - guarded * (1 - left)) + left * sum w * s) / (w_format + sum w)
+  left = prod(1 - w_g * (1 - g))
 
 Guards (g) take away from what components (s) pay and pay nothing themselves: a policy cannot earn
-by the absence of a cheat. The format's share is out of their reach, so that its gradient stays. A
-guard's weight is from 0 (measured, not applied) to 1 (what it refuses whole earns the format alone).
+by the absence of a cheat. A guard's weight is from 0 (measured, not applied) to 1 (what it refuses
+whole earns the format alone). The format's share is out of their reach, so that its gradient stays,
+but for `format.guarded` of it, 0 unless a config says so: where no text earns anything else, guards
+would be without effect, and of valid texts the one that loops is paid like one that does not.
 
 Whose fault it is, and what it costs, is decided here, once, for every component:
   * a completion that overran its deadline, memory or stack, or killed its worker: 0.0, counted;
@@ -75,10 +78,16 @@ class Component:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DomainRewards:
-  """What one domain pays: the format's weight and its components by name."""
+  """What one domain pays: the format's weight and its components by name.
+
+  format_guarded: the share of the format's weight that guards take from too, from 0 to 1.
+  default_format_weight, default_format_guarded: before flags changed them.
+  """
 
   format_weight: float
   default_format_weight: float
+  format_guarded: float = 0.0
+  default_format_guarded: float = 0.0
   components: Mapping[str, Component]
 
   @property
@@ -103,7 +112,7 @@ def check(
   """Reads `config.rewards` and checks every name, weight and setting; builds nothing.
 
   Args:
-    rewards: {domain: {"format": {"weight": w}, component: {"weight": w, setting: value} or None}}.
+    rewards: {domain: {"format": {"weight": w, "guarded": g}, component: {"weight": w, setting: value} or None}}.
     defaults: the same before flags changed it; None where they are the same.
     has_model: whether there is a model for components that ask one; else they must weigh 0 and are left out.
 
@@ -156,11 +165,14 @@ def _check_domain(domain: str, entries: Any, defaults: Any, has_model: bool) -> 
                       f"({', '.join(sorted(correctness))}): expected at most one, which is its accuracy.")
   weight = _weight(entries.get(FORMAT), f"{place}.{FORMAT}")
   for setting in entries[FORMAT]:
-    if setting != "weight":
-      raise ConfigError(f"{place}.{FORMAT}.{setting}: format has no such setting. Accepted: weight.")
-  default_weight = _weight(defaults.get(FORMAT), f"{place}.{FORMAT}")
+    if setting not in ("weight", "guarded"):
+      raise ConfigError(f"{place}.{FORMAT}.{setting}: format has no such setting. Accepted: guarded, weight.")
   rewards = DomainRewards(
-      format_weight=weight, default_format_weight=default_weight, components=components
+      format_weight=weight,
+      default_format_weight=_weight(defaults.get(FORMAT), f"{place}.{FORMAT}"),
+      format_guarded=_guarded(entries[FORMAT], f"{place}.{FORMAT}"),
+      default_format_guarded=_guarded(defaults[FORMAT], f"{place}.{FORMAT}"),
+      components=components,
   )
   if weight + sum(c.weight for c in rewards.payers) == 0:
     raise ConfigError(f"{place}: all weights are 0, so nothing is paid; expected one above 0.")
@@ -174,6 +186,13 @@ def _weight(entry: Any, place: str) -> float:
   if not (math.isfinite(weight) and weight >= 0):
     raise ConfigError(f"{place}.weight={weight!r}: expected a finite number, 0 or more.")
   return float(weight)
+
+
+def _guarded(entry: Mapping[str, Any], place: str) -> float:
+  share = entry.get("guarded", 0.0)
+  if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
+    raise ConfigError(f"{place}.guarded={share!r}: expected a number from 0 to 1.")
+  return float(share)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -423,8 +442,11 @@ def _breakdown(
   return RewardBreakdown(
       scores=scores,
       guard_factor=guard_factor(scores, guards),
-      total=_total(scores, failed, weights, guards, payers),
-      default_total=_total(scores, failed, default_weights, default_guards, default_payers),
+      format_guarded=rewards.format_guarded,
+      total=_total(scores, failed, weights, guards, payers, rewards.format_guarded),
+      default_total=_total(
+          scores, failed, default_weights, default_guards, default_payers, rewards.default_format_guarded
+      ),
       correct=None if not truth or scores[truth] is None else scores[truth] >= 1.0,
       causes=tuple(
           f"{n}:{s.cause}" for n, s in scores.items() if isinstance(s, Score) and s.cause
@@ -449,8 +471,9 @@ def _total(
     weights: Mapping[str, float],
     guards: Mapping[str, float],
     payers: set[str],
+    format_guarded: float,
 ) -> float | None:
-  """The weighted mean; "format" itself scores 1 behind the gate, out of the guards' reach.
+  """The weighted mean; "format" scores 1 behind the gate, and guards reach only its share `format_guarded`.
 
   None: all payers were left out, one that was not is not scored, or a guard failed to score.
   """
@@ -460,8 +483,9 @@ def _total(
   if any(guards.get(name) for name in failed):
     return None
   left = guard_factor(scores, guards)
+  of_format = 1.0 - format_guarded * (1.0 - left)
   # Both sums in one order: rounding then never lifts a total above 1.
-  paid = sum(w * (1.0 if n == FORMAT else left * (scores[n] or 0.0)) for n, w in weights.items())
+  paid = sum(w * (of_format if n == FORMAT else left * (scores[n] or 0.0)) for n, w in weights.items())
   offered = sum(weights.values())
   return paid / offered if offered else None
 

@@ -44,7 +44,7 @@ class Settings(Section, place="config"):
   data: sources.Data
   curation: curation_settings.Curation
   disco: Disco
-  rewards: Mapping  # {domain: {"format": {"weight": w}, component: {"weight": w, setting: value} or None}}
+  rewards: Mapping  # as rewards.scorer.check takes them
   scoring: scoring.Scoring
   rollout: algorithms.RolloutSettings
   cold_start: cold_start.ColdStart

@@ -125,7 +125,7 @@ def reference_similarity(*, model: str = "all-MiniLM-L6-v2", scale: tuple = (), 
         continue
       said = vectors[answer]
       raw, precision, recall = agreement(said, vectors[reference], stock, known.common, known.chance)
-      near = topic(said, vectors[request]) if topical else 1.0
+      near = topic(said, vectors[request]) if topical and request != _NOTHING else 1.0
       raw = round(raw * near, 3)
       scores.append(Score(
           text.ramp(raw, known.zero, known.one),
@@ -155,6 +155,9 @@ def _vectors(embed: Callable[..., Any], passages: Iterable[tuple[str, ...]]) -> 
   return {passage: vectors[[at[sentence] for sentence in passage]] for passage in passages}
 
 
+_NOTHING = ("",)  # as sentences; "Who are you?" has no content word, and then no answer is off its topic
+
+
 @functools.lru_cache(maxsize=256)
 def _asked(request: str) -> frozenset[str]:
   return text.content_stems(text.words(request))
@@ -169,13 +172,13 @@ def _read(token: str) -> tuple[frozenset[str], bool]:
 
 @functools.lru_cache(maxsize=4096)
 def _beyond(passage: str, request: str) -> tuple[str, ...]:
-  """Returns the sentences of a passage without the content words of the request; ("",) where none is left."""
+  """Returns the sentences of a passage without the content words of the request; _NOTHING where none is left."""
   asked, kept = _asked(request), []
   for sentence in embedding.sentences(passage):
     own = [token for token in sentence.split() if asked.isdisjoint(_read(token)[0])]
     if any(_read(token)[1] for token in own):
       kept.append(" ".join(own) if asked else sentence)
-  return tuple(kept) or ("",)
+  return tuple(kept) or _NOTHING
 
 
 _RECALL = 2  # recall counts twice as much as precision: an answer may say more than a short reference
@@ -209,15 +212,16 @@ def topic(answer, request) -> float:
 
 
 _REQUEST_WORDS = 60
+_PARAGRAPH = re.compile(r"\r?\n[ \t]*\r?\n")
 _TAG = re.compile(r"^\s*[\[(]\s*\w{1,4}\s*[\])]")  # "[ WP ]" and its kind head Reddit prompts
 
 
 def _request(prompt: str, whole: bool) -> str:
   """Returns what a prompt asks for: all of a short one if `whole`, else sixty words of its first paragraph."""
-  prompt = _TAG.sub("", prompt)
+  prompt = _TAG.sub("", prompt.strip())
   if whole and len(words := prompt.split()) <= _REQUEST_WORDS:
     return " ".join(words)
-  return " ".join(prompt.partition("\n\n")[0].split()[:_REQUEST_WORDS])
+  return " ".join(_PARAGRAPH.split(prompt, maxsplit=1)[0].split()[:_REQUEST_WORDS])
 
 
 def _scale(model: str, scale: tuple) -> _Scale:

@@ -42,6 +42,9 @@ _SPELLED_OUT = {
 _SENTENCE_END = re.compile(r"(?<![.!?])[.!?]++(?=[\s\"')\]*_]|$)|[\n\r]+")
 _CLAUSE_END = re.compile(r"[,;:()\[\]{}\"“”|•/*_#=<>–—]+|--+|\s[-']+\s")
 _WORD = re.compile(r"[^\W_]+")
+# Without white space. A transformer's tokenizer drops them too: inside a word they would hide it here alone.
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
+_UNSEEN = {"Cf", "Cs", "Co", "Cn", "Mn", "Me"}  # zero-width, marks on a letter that it does not combine with
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)  # caches key on identity: it is fast
@@ -88,7 +91,7 @@ def visible(text: str) -> str:
     text = _MARKUP.sub(" ", _HIDDEN.sub(" ", text))
   if not text.isascii():
     text = "".join(map(_plain, unicodedata.normalize("NFKC", text)))
-  return text
+  return _CONTROL.sub("", text)
 
 
 def fold(text: str) -> str:
@@ -106,7 +109,8 @@ def _plain(character: str) -> str:
   """One visible character without its accent; "" for what does not show, such as zero-width."""
   if character in "‘’ʼ":
     return "'"
-  if unicodedata.category(character) in ("Cf", "Cs", "Co", "Cn") or character == "\u3164":
+  category = unicodedata.category(character)
+  if category in _UNSEEN or category == "Cc" and not character.isspace() or character in "\u3164\ufffd":
     return ""
   return unicodedata.normalize("NFD", character)[0]
 

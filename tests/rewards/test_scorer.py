@@ -7,6 +7,7 @@ import pytest
 from rewards import registry
 from rewards.errors import ConfigError
 from rewards.errors import Exhausted
+from rewards.explanation import explain
 from rewards.format import render
 from rewards.registry import register
 from rewards.schema import Example
@@ -77,6 +78,23 @@ def test_guards_take_away_from_what_the_others_pay_and_leave_the_formats_share()
 
 def test_what_a_guard_of_weight_one_refuses_whole_earns_the_format_alone():
   assert score(rewards(value=0.8, watch=1.0), "value=1 watch=0")[0].total == pytest.approx(0.2)
+
+
+def test_guards_reach_as_much_of_the_formats_share_as_is_said():
+  config = rewards(value=0.8, watch=0.5)
+  reached = {"any": config["any"] | {"format": {"weight": 0.2, "guarded": 0.75}}}
+  calm, loops = score(reached, "value=0 watch=1", "value=0 watch=0.2", defaults=config)
+  # Without it both would earn 0.2 and a group of them teach nothing; 1 - 0.5 * 0.8 = 0.6 is left of the payers.
+  assert calm.total == pytest.approx(0.2)
+  assert loops.total == pytest.approx(0.2 * (1 - 0.75 * 0.4)) and loops.default_total == pytest.approx(0.2)
+  assert loops.parts == pytest.approx({"format": 0.7, "value": 0.0}) and loops.ungated("order").total == 0.0
+  assert explain(example(), loops)[-1].startswith("total = (0.14 + 0.600 x 0.000) / 1 = 0.140")
+
+
+@pytest.mark.parametrize("share", [True, "half", -0.1, 1.1, float("nan")])
+def test_the_share_of_the_format_that_guards_reach_is_a_share(share):
+  with pytest.raises(ConfigError, match=r"config\.rewards\.any\.format\.guarded=.*expected a number from 0 to 1"):
+    check({"any": {"format": {"weight": 0.2, "guarded": share}, "value": {"weight": 0.8}}})
 
 
 def test_a_guard_of_weight_zero_is_measured_and_not_applied():

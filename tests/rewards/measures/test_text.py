@@ -30,6 +30,16 @@ def test_zero_width_characters_and_accents_do_not_change_a_word():
   assert text.read("dra\u200bgon caf\u00e9 na\u00efve \uff44\uff52\uff59").words == ("dragon", "cafe", "naive", "dry")
 
 
+@pytest.mark.parametrize("unseen", ["\x01", "\x7f", "\x9b", "\u0334", "\u20dd", "\ufffd"])
+def test_what_a_tokenizer_drops_hides_no_word(unseen):
+  assert text.read(f"d{unseen}ragon").words == ("dragon",)
+
+
+def test_white_space_of_every_kind_parts_words():
+  for space in "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u00a0\u2028":
+    assert text.words(f"a{space}dragon") == ("a", "dragon")
+
+
 def test_look_alike_letters_of_another_script_make_an_unknown_word():
   (word,) = text.read("dr\u0430gon").words  # a Cyrillic a
   assert word != "dragon" and word not in text.word_frequencies()
