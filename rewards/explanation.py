@@ -30,8 +30,10 @@ def explain(example: Example, breakdown: RewardBreakdown) -> list[str]:
   if not breakdown.scores and breakdown.causes:
     return [*lines, f"total = 0: stopped, {shown(', '.join(breakdown.causes))}.{_verdict(breakdown)}"]
   offered = sum(breakdown.weights.values())
+  guarded = f", and guards reach {breakdown.format_guarded:g} of it" if breakdown.format_guarded else ""
   rows = [("component", "score", "weight", "paid", "why")]
-  for name, score in {"format": Score(breakdown.format_score, "the gate passed"), **breakdown.scores}.items():
+  of_format = Score(breakdown.format_score, f"the gate passed{guarded}")
+  for name, score in {"format": of_format, **breakdown.scores}.items():
     weight = breakdown.weights.get(name)
     if name in breakdown.guards:
       weight = breakdown.guards[name]
@@ -51,9 +53,9 @@ def explain(example: Example, breakdown: RewardBreakdown) -> list[str]:
   else:
     paid = f"{breakdown.total * offered:.3f} / {offered:g}"
     if breakdown.guards:
-      of_format = breakdown.weights["format"] * breakdown.format_score
+      for_format = breakdown.weights["format"] * breakdown.format_score
       earned = sum(w * (breakdown.scores[n] or 0.0) for n, w in breakdown.weights.items() if n != "format")
-      paid = f"({of_format:g} + {breakdown.guard_factor:.3f} x {earned:.3f}) / {offered:g}"
+      paid = f"({round(for_format, 3):g} + {breakdown.guard_factor:.3f} x {earned:.3f}) / {offered:g}"
     lines.append(f"total = {paid} = {breakdown.total:.3f}{_verdict(breakdown)}")
   if breakdown.causes:
     lines.append(f"counted: {shown(', '.join(breakdown.causes))}")

@@ -93,7 +93,7 @@ def register(name: str, *, kind: str, domains: Iterable[str] = (), scope: str = 
     name: unique among all components; what a config says.
     kind: "correctness" (there is a truth; reports compute accuracy from it), "quality" (pays its
       share) or "guard" (pays nothing: 1 where its cheat is absent, and what it finds takes away
-      from what all others pay).
+      from what all others pay, and from the format's share as far as the config says).
     domains: where a config may use it; empty for any domain.
     scope: "completion", "batch", "group" or "model", as the module's docstring tells.
 

@@ -5,7 +5,7 @@
 
 Guards (g) take away from what components (s) pay and pay nothing themselves: a policy cannot earn
 by the absence of a cheat. A guard's weight is from 0 (measured, not applied) to 1 (what it refuses
-whole earns the format alone). The format's share is out of their reach, so that its gradient stays,
+whole earns the format's share alone). That share is out of their reach, so that its gradient stays,
 but for `format.guarded` of it, 0 unless a config says so: where no text earns anything else, guards
 would be without effect, and of valid texts the one that loops is paid like one that does not.
 
@@ -174,6 +174,8 @@ def _check_domain(domain: str, entries: Any, defaults: Any, has_model: bool) -> 
       default_format_guarded=_guarded(defaults[FORMAT], f"{place}.{FORMAT}"),
       components=components,
   )
+  if rewards.format_guarded and not rewards.guards:
+    raise ConfigError(f"{place}.{FORMAT}.guarded={rewards.format_guarded:g}: there are no guards; expected 0.")
   if weight + sum(c.weight for c in rewards.payers) == 0:
     raise ConfigError(f"{place}: all weights are 0, so nothing is paid; expected one above 0.")
   return rewards

@@ -166,7 +166,8 @@ class Run(Rows):
       paid = [f"format {rewards.format_weight:g}", *(weights[c.name] for c in rewards.payers)]
       lines.append(f"{domain:<20}pays {', '.join(paid)}")
       if rewards.guards:
-        lines.append(f"{'':<20}guards {', '.join(weights[c.name] for c in rewards.guards)}")
+        reach = f"; they reach {rewards.format_guarded:g} of the format's" if rewards.format_guarded else ""
+        lines.append(f"{'':<20}guards {', '.join(weights[c.name] for c in rewards.guards)}{reach}")
     if self.data_root is None:
       weights = [f"{domain} {settings.disco.weights.get(domain, 1.0):g}" for domain in sorted(self.domains)]
       rows = [f"rows come from the hub; DISCO weights: {', '.join(weights)}, alpha {settings.disco.alpha:g}"]

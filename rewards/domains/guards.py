@@ -2,8 +2,8 @@
 
 One real input: the prompt "Write about a lighthouse keeper." with a story, a refusal, one sentence over
 and over, or the prompt pasted back, as the answer. A recipe weighs each guard from 0 (measured, not
-applied) to 1 (what it refuses whole earns the format alone). A text that passes all of them is not yet
-good: that is for `reference_similarity`, and for a judge.
+applied) to 1 (what it refuses whole earns the format's share alone, and of that what `format.guarded`
+leaves). A text that passes all of them is not yet good: that is for `reference_similarity`, and for a judge.
 """
 
 from collections.abc import Sequence

@@ -212,13 +212,13 @@ def topic(answer, request) -> float:
 
 
 _REQUEST_WORDS = 60
-_PARAGRAPH = re.compile(r"\r?\n[ \t]*\r?\n")
+_PARAGRAPH = re.compile(r"(?>\r\n|\r|\n)[^\S\r\n]*(?>\r\n|\r|\n)")  # a blank line
 _TAG = re.compile(r"^\s*[\[(]\s*\w{1,4}\s*[\])]")  # "[ WP ]" and its kind head Reddit prompts
 
 
 def _request(prompt: str, whole: bool) -> str:
   """Returns what a prompt asks for: all of a short one if `whole`, else sixty words of its first paragraph."""
-  prompt = _TAG.sub("", prompt.strip())
+  prompt = _TAG.sub("", prompt).strip()
   if whole and len(words := prompt.split()) <= _REQUEST_WORDS:
     return " ".join(words)
   return " ".join(_PARAGRAPH.split(prompt, maxsplit=1)[0].split()[:_REQUEST_WORDS])

@@ -42,9 +42,12 @@ _SPELLED_OUT = {
 _SENTENCE_END = re.compile(r"(?<![.!?])[.!?]++(?=[\s\"')\]*_]|$)|[\n\r]+")
 _CLAUSE_END = re.compile(r"[,;:()\[\]{}\"“”|•/*_#=<>–—]+|--+|\s[-']+\s")
 _WORD = re.compile(r"[^\W_]+")
-# Without white space. A transformer's tokenizer drops them too: inside a word they would hide it here alone.
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
-_UNSEEN = {"Cf", "Cs", "Co", "Cn", "Mn", "Me"}  # zero-width, marks on a letter that it does not combine with
+# What a transformer's tokenizer drops would hide a word here alone: nothing of it is left inside one.
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
+_CONTROL_SPACE = re.compile(r"[\v\f\x1c-\x1f\x85]")
+_FILLERS = "\u115f\u1160\ufffd"  # Hangul's, which NFKC makes of its others, and what could not be decoded
+_MARKS = ("Mn", "Me")
+_LATIN_GREEK_CYRILLIC = "\u0530"  # below it; a mark on a letter of another script may be its vowel
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)  # caches key on identity: it is fast
@@ -90,8 +93,20 @@ def visible(text: str) -> str:
   if "<" in text:
     text = _MARKUP.sub(" ", _HIDDEN.sub(" ", text))
   if not text.isascii():
-    text = "".join(map(_plain, unicodedata.normalize("NFKC", text)))
-  return _CONTROL.sub("", text)
+    text = _without_marks(unicodedata.normalize("NFKC", text))
+  return _CONTROL_SPACE.sub(" ", _CONTROL.sub("", text))
+
+
+def _without_marks(text: str) -> str:
+  shown, base = [], ""
+  for character in text:
+    plain = _plain(character)
+    if not plain and base >= _LATIN_GREEK_CYRILLIC and unicodedata.category(character) in _MARKS:
+      plain = character
+    elif plain:
+      base = plain
+    shown.append(plain)
+  return "".join(shown)
 
 
 def fold(text: str) -> str:
@@ -109,8 +124,7 @@ def _plain(character: str) -> str:
   """One visible character without its accent; "" for what does not show, such as zero-width."""
   if character in "‘’ʼ":
     return "'"
-  category = unicodedata.category(character)
-  if category in _UNSEEN or category == "Cc" and not character.isspace() or character in "\u3164\ufffd":
+  if unicodedata.category(character) in ("Cf", "Cs", "Co", "Cn", *_MARKS) or character in _FILLERS:
     return ""
   return unicodedata.normalize("NFD", character)[0]
 

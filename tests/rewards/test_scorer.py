@@ -97,6 +97,11 @@ def test_the_share_of_the_format_that_guards_reach_is_a_share(share):
     check({"any": {"format": {"weight": 0.2, "guarded": share}, "value": {"weight": 0.8}}})
 
 
+def test_guards_that_reach_the_format_must_be_there():
+  with pytest.raises(ConfigError, match=r"config\.rewards\.any\.format\.guarded=0\.5: there are no guards"):
+    check({"any": {"format": {"weight": 0.2, "guarded": 0.5}, "value": {"weight": 0.8}}})
+
+
 def test_a_guard_of_weight_zero_is_measured_and_not_applied():
   (breakdown,) = score(rewards(value=0.8, watch=0.0), "watch=0", defaults=rewards(value=0.8, watch=0.5))
   assert breakdown.total == breakdown.guard_factor == 1.0 and breakdown.scores["watch"] == 0.0

@@ -103,11 +103,18 @@ def test_where_the_prompt_has_no_content_word_no_answer_is_off_its_topic(model):
     assert score([completion(said), completion("Buy our shoes.")], [example(said, asked)] * 2)[0] > 0.5
 
 
-@pytest.mark.parametrize("blank", ["\n\n", "\r\n\r\n", "\n \t\n"])
+@pytest.mark.parametrize("blank", ["\n\n", "\r\n\r\n", "\r\r", "\n \t\n", "\n\u00a0\n"])
 def test_the_request_ends_at_a_blank_line_of_any_kind(blank):
   score = reference.reference_similarity(model="packaged", on_topic=False)
   asked = f"\n\nSummarize the text.{blank}The harbour lit its lanterns."
   assert score([completion("Lanterns lit.")], [example("Lanterns lit.", asked)]) == [1.0]
+
+
+def test_one_line_break_does_not_end_the_request_and_a_tag_is_none():
+  for broken in ("\n", "\r\n", "\r"):
+    assert reference._request(f"Name the ships.{broken}All of them.", False) == "Name the ships. All of them."
+  long = "Tell me of the lanterns. " * 20
+  assert reference._request(f"[WP]\n\n{long}", True).startswith("Tell me of the lanterns.")
 
 
 def test_of_a_source_that_is_no_topic_the_words_stay_the_answer_s():

@@ -30,7 +30,7 @@ def test_zero_width_characters_and_accents_do_not_change_a_word():
   assert text.read("dra\u200bgon caf\u00e9 na\u00efve \uff44\uff52\uff59").words == ("dragon", "cafe", "naive", "dry")
 
 
-@pytest.mark.parametrize("unseen", ["\x01", "\x7f", "\x9b", "\u0334", "\u20dd", "\ufffd"])
+@pytest.mark.parametrize("unseen", ["\x01", "\x7f", "\x9b", "\u0334", "\u20dd", "\ufffd", "\u3164", "\uffa0", "\u1160"])
 def test_what_a_tokenizer_drops_hides_no_word(unseen):
   assert text.read(f"d{unseen}ragon").words == ("dragon",)
 
@@ -38,6 +38,12 @@ def test_what_a_tokenizer_drops_hides_no_word(unseen):
 def test_white_space_of_every_kind_parts_words():
   for space in "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u00a0\u2028":
     assert text.words(f"a{space}dragon") == ("a", "dragon")
+  assert text.visible("a\vdragon\x1fsleeps\x85") == "a dragon sleeps "  # a tokenizer would read one word
+
+
+def test_marks_that_are_vowels_of_their_script_stay():
+  assert text.visible("\u0928\u092e\u0938\u094d\u0924\u0947 \u0e17\u0e35\u0e48") == "\u0928\u092e\u0938\u094d\u0924\u0947 \u0e17\u0e35\u0e48"
+  assert text.visible("dra\u0e35gon \u0e35dragon") == "dragon dragon"
 
 
 def test_look_alike_letters_of_another_script_make_an_unknown_word():
