@@ -170,6 +170,11 @@ class Model(Protocol):
     """
 
 
+def format_score(guarded: float, guard_factor: float) -> float:
+  """Returns what guards leave of the format's pay: they reach `guarded` of it, and leave `guard_factor` of that."""
+  return 1.0 - guarded * (1.0 - guard_factor)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RewardBreakdown:
   """How one completion was paid.
@@ -212,13 +217,14 @@ class RewardBreakdown:
     paid = [name for name, weight in self.weights.items() if weight]
     if not self.total:
       return dict.fromkeys(paid, 0.0)
-    own = {"format": self.gate * self.format_score}
-    return {n: own[n] if n in own else self.guard_factor * float(self.scores[n]) for n in paid}
+    return {
+        n: self.gate * self.format_score if n == "format" else self.guard_factor * float(self.scores[n]) for n in paid
+    }
 
   @property
   def format_score(self) -> float:
     """What the guards left of the format's pay behind the gate, in [0, 1]."""
-    return 1.0 - self.format_guarded * (1.0 - self.guard_factor)
+    return format_score(self.format_guarded, self.guard_factor)
 
   def ungated(self, failure: str) -> "RewardBreakdown":
     """Returns what a completion is paid that was scored though the gate refuses it: all but the format."""

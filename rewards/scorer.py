@@ -40,6 +40,7 @@ from rewards.errors import suggest
 from rewards.format import parse
 from rewards.schema import Completion
 from rewards.schema import Example
+from rewards.schema import format_score
 from rewards.schema import Model
 from rewards.schema import RewardBreakdown
 from rewards.schema import Score
@@ -485,7 +486,7 @@ def _total(
   if any(guards.get(name) for name in failed):
     return None
   left = guard_factor(scores, guards)
-  of_format = 1.0 - format_guarded * (1.0 - left)
+  of_format = format_score(format_guarded, left)
   # Both sums in one order: rounding then never lifts a total above 1.
   paid = sum(w * (of_format if n == FORMAT else left * (scores[n] or 0.0)) for n, w in weights.items())
   offered = sum(weights.values())

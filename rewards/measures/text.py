@@ -98,6 +98,7 @@ def visible(text: str) -> str:
 
 
 def _without_marks(text: str) -> str:
+  """Returns the text as `_plain` shows each character, but for marks on letters whose vowels they may be."""
   shown, base = [], ""
   for character in text:
     plain = _plain(character)

