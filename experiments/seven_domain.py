@@ -212,7 +212,7 @@ def _gemma3_270m_cpu(config: ml_collections.ConfigDict) -> None:
   )
   config.grpo.update(num_generations=4, num_iterations=1)
   config.train.update(
-      steps=60,
+      steps=90,
       time_budget_hours=0.0,
       prompts_per_step=2,
       micro_batches=2,
