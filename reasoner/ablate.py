@@ -12,8 +12,9 @@ r"""python -m reasoner.ablate --config=RECIPE --workdir=DIR EXPRESSION...: which
   --config.FIELD=VALUE     of all runs
 
 Runs come one after another and what is finished is not run again: the same command goes on after any
-end. A model that starts from nothing has one cold start a seed, which all runs share that do not vary it
-(config.model.path): what differs is GRPO. It ends in DIR/compare.html, see reasoner/compare.py.
+end. A seed has one cold start, which all runs share that do not vary it (as config.model.adapter, or as
+config.model.path where the model starts from nothing): what differs is GRPO. It ends in DIR/compare.html, see
+reasoner/compare.py.
 """
 
 import argparse
@@ -72,14 +73,16 @@ def plan(
     return checked
 
   settings = assemble.assemble_rows(*recipes.load(recipe, overrides, Settings)).settings
-  shared = settings.model.get_source().from_nothing and not settings.model.adapter and settings.cold_start.steps
+  from_nothing = settings.model.get_source().from_nothing
   for seed in seeds:
     start: tuple[str, ...] = ()
-    if shared:
+    if settings.cold_start.steps and not settings.model.adapter:
       directory = workdir / "cold_start" / f"seed_{seed}"
-      shortest = "train.steps=1", "train.evaluate_every=0", "data.evaluation_rows=1"
+      # A run takes a step at least; at this rate it leaves the adapter as it is.
+      shortest = "train.steps=1", "train.learning_rate=0.0", "train.evaluate_every=0", "data.evaluation_rows=1"
       add(directory, [f"seed={seed}", *shortest], compared=False)
-      start = f"model.path={directory / 'base'}", "cold_start.steps=0"
+      learned = f"model.path={directory / 'base'}" if from_nothing else f"model.adapter={directory}"
+      start = learned, "cold_start.steps=0"
     for variant in variants:
       own = start if variant.shares_cold_start else ()
       add(workdir / variant.name / f"seed_{seed}", [f"seed={seed}", *variant.fields, *own])

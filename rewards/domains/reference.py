@@ -212,7 +212,6 @@ def topic(answer, request) -> float:
 
 
 _REQUEST_WORDS = 60
-_PARAGRAPH = re.compile(r"(?>\r\n|\r|\n)[^\S\r\n]*(?>\r\n|\r|\n)")  # a blank line
 _TAG = re.compile(r"^\s*[\[(]\s*\w{1,4}\s*[\])]")  # "[ WP ]" and its kind head Reddit prompts
 
 
@@ -221,7 +220,7 @@ def _request(prompt: str, whole: bool) -> str:
   prompt = _TAG.sub("", prompt).strip()
   if whole and len(words := prompt.split()) <= _REQUEST_WORDS:
     return " ".join(words)
-  return " ".join(_PARAGRAPH.split(prompt, maxsplit=1)[0].split()[:_REQUEST_WORDS])
+  return " ".join(text.at_blank_line(prompt)[0].split()[:_REQUEST_WORDS])
 
 
 def _scale(model: str, scale: tuple) -> _Scale:

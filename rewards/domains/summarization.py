@@ -62,8 +62,8 @@ def _first_words(passage: str) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _source(prompt: str) -> tuple[str, ...]:
-  _, blank, after = prompt.partition("\n\n")
-  return text.words(after if blank and after.strip() else prompt)
+  after = text.at_blank_line(prompt)[1]
+  return text.words(after if after.strip() else prompt)
 
 
 @functools.lru_cache(maxsize=64)

@@ -42,6 +42,7 @@ _SPELLED_OUT = {
 _SENTENCE_END = re.compile(r"(?<![.!?])[.!?]++(?=[\s\"')\]*_]|$)|[\n\r]+")
 _CLAUSE_END = re.compile(r"[,;:()\[\]{}\"“”|•/*_#=<>–—]+|--+|\s[-']+\s")
 _WORD = re.compile(r"[^\W_]+")
+_BLANK_LINE = re.compile(r"(?>\r\n|\r|\n)[^\S\r\n]*(?>\r\n|\r|\n)")
 # What a transformer's tokenizer drops would hide a word here alone: nothing of it is left inside one.
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 _CONTROL_SPACE = re.compile(r"[\v\f\x1c-\x1f\x85]")
@@ -108,6 +109,12 @@ def _without_marks(text: str) -> str:
       base = plain
     shown.append(plain)
   return "".join(shown)
+
+
+def at_blank_line(text: str) -> tuple[str, str]:
+  """Returns what stands before and after the first blank line, however breaks are written; "" after it if none."""
+  before, *after = _BLANK_LINE.split(text, maxsplit=1)
+  return before, "".join(after)
 
 
 def fold(text: str) -> str:

@@ -70,9 +70,10 @@ def test_runs_of_a_seed_share_its_cold_start_unless_they_vary_what_it_sees(tmp_p
     f"{name}/seed_{seed}" for seed in (3, 4) for name in ("cold_start", "as_it_is", "flat", "mine")
   ]
   start, whole, flat, mine = (job.arguments for job in jobs[:4])
-  assert start[-4:] == (
+  assert start[-5:] == (
     "--config.seed=3",
     "--config.train.steps=1",
+    "--config.train.learning_rate=0.0",
     "--config.train.evaluate_every=0",
     "--config.data.evaluation_rows=1",
   )
@@ -81,6 +82,16 @@ def test_runs_of_a_seed_share_its_cold_start_unless_they_vary_what_it_sees(tmp_p
   assert set(flat) - set(whole) == {f"--workdir={tmp_path}/flat/seed_3", "--config.disco.alpha=0.0"}
   assert base not in mine and "--config.cold_start.steps=0" not in mine
   assert [job.compared for job in jobs[:4]] == [False, True, True, True]
+
+
+def test_a_pretrained_model_shares_its_cold_start_as_an_adapter(tmp_path):
+  recipe, found = f"{ROOT}/experiments/seven_domain.py:gemma3_270m", [variants.Variant(name="as_it_is")]
+  shared, whole = (job.arguments for job in ablate.plan(recipe, tmp_path, (), found, (0,)))
+  assert "--config.train.learning_rate=0.0" in shared
+  adapter = f"--config.model.adapter={tmp_path}/cold_start/seed_0"
+  assert whole[2:] == ("--config.seed=0", adapter, "--config.cold_start.steps=0")
+  own = f"--config.model.adapter={tmp_path}/mine", "--config.cold_start.steps=0"
+  assert [job.arguments[2:] for job in ablate.plan(recipe, tmp_path, own, found, (0,))] == [(*own, "--config.seed=0")]
 
 
 @pytest.mark.parametrize(

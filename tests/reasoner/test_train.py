@@ -351,6 +351,15 @@ def test_a_run_goes_on_from_the_adapter_of_another_and_keeps_the_best_of_its_own
 
 
 @pytest.mark.slow
+def test_a_step_at_rate_zero_leaves_the_adapter_as_it_is_so_that_an_ablation_can_share_it(scratch, uninterrupted):
+  workdir, earlier = scratch / "unmoved", uninterrupted[0]
+  flags = f"--config.model.adapter={earlier}", "--config.cold_start.steps=0", "--config.train.steps=1"
+  finish(start(scratch, workdir, *flags, "--config.train.learning_rate=0.0"), workdir)
+  kept, was = (d / "adapter" / "adapter_model.safetensors" for d in (workdir, earlier))
+  assert kept.read_bytes() == was.read_bytes()
+
+
+@pytest.mark.slow
 def test_the_steps_of_a_finished_run_are_raised_and_the_report_says_that_it_is_no_longer_run(scratch, uninterrupted):
   workdir = scratch / "raised"
   shutil.copytree(uninterrupted[0], workdir)

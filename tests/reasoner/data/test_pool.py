@@ -223,8 +223,9 @@ def test_a_plugins_domain_has_the_references_that_its_rows_name(tmp_path):
   assert all(isinstance(e.reference, Number) for e in corpus.train["riddles"])
 
 
-def test_a_pool_row_says_what_may_be_cut_and_a_summarys_source_may_be(tmp_path):
-  prompt = "Sum this up in a sentence, please:\n\nThe bridge reopened on Monday.\n\nTraffic flows."
+@pytest.mark.parametrize("blank", ["\n\n", "\r\n\r\n"])
+def test_a_pool_row_says_what_may_be_cut_and_a_summarys_source_may_be(tmp_path, blank):
+  prompt = f"Sum this up in a sentence, please:{blank}The bridge reopened on Monday.{blank}Traffic flows."
   rows = [
       row(i, domain=domain, prompt=f"{prompt} {i}", split=split, metadata=metadata)
       for i, (domain, split, metadata) in enumerate(
@@ -234,7 +235,7 @@ def test_a_pool_row_says_what_may_be_cut_and_a_summarys_source_may_be(tmp_path):
   ]
   corpus = load(tmp_path, rows, domains=("logic", "summarization"))
   passages = [role[domain][0].passage for domain in ("logic", "summarization") for role in (corpus.train, corpus.evaluation)]
-  assert passages == ["", "Traffic flows.", "The bridge reopened on Monday.\n\nTraffic flows. 2", "on Monday"]
+  assert passages == ["", "Traffic flows.", f"The bridge reopened on Monday.{blank}Traffic flows. 2", "on Monday"]
   for wrong in ("on Sunday", 7):
     with pytest.raises(RowError, match="metadata.passage is .*; expected a part of the prompt"):
       load(tmp_path, [row(1, metadata={"passage": wrong})])

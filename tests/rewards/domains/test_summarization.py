@@ -94,7 +94,8 @@ def test_faithfulness_of_a_single_word_is_zero():
 
 
 def test_the_source_is_what_follows_the_first_blank_line_or_the_whole_prompt():
-  assert summarization._source("Summarize:\n\nOne two.\n\nThree.") == ("one", "two", "three")
+  for blank in ("\n\n", "\r\n\r\n", "\r\r", "\n \n"):
+    assert summarization._source(f"Summarize:{blank}One two.{blank}Three.") == ("one", "two", "three")
   assert summarization._source("One two three.") == ("one", "two", "three")
 
 
