@@ -130,8 +130,9 @@ class Evaluator:
     lines = records_lib.table(
         records_lib.summarize(found), path.name, earlier and records_lib.summarize(earlier)
     )
-    worse = [f"warning: {sentence}" for sentence in records_lib.lost(earlier or (), found)]
-    print("\n".join(lines + too_long + worse), flush=True)
+    changed = records_lib.changes(earlier or (), found)
+    worse = [f"warning: {sentence}" for sentence in records_lib.lost(changed)]
+    print("\n".join([*lines, *records_lib.in_words(changed), *too_long, *worse]), flush=True)
 
   @functools.cached_property
   def sample_share(self) -> float:

@@ -6,8 +6,11 @@ ones alone: an accuracy claim that is really a format claim cannot hide here.
 
 import collections
 from collections.abc import Mapping, Sequence
+import dataclasses
+import itertools
 import math
 import re
+import statistics
 from typing import Any
 
 from reasoner.data.corpus import HELD_OUT
@@ -157,31 +160,96 @@ def summary_by_domain(
   }  # fmt: skip
 
 
-def lost(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> list[str]:
-  """Returns a sentence for each domain that has valid format, or is right, on fewer of its held-out rows.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Flips:
+  """On how many of the same n rows a verdict came out otherwise: `won` became true, `lost` false.
 
-  Only where the exact McNemar test (https://doi.org/10.1007/BF02295996) of the rows that changed says so
-  at 5 %: a mean over all domains hides that one was unlearned.
+  p: exact McNemar test of them, two-sided (https://doi.org/10.1007/BF02295996); 1 where nothing changed.
+  """
+
+  n: int
+  before: float
+  after: float
+  won: int
+  lost: int
+
+  @property
+  def p(self) -> float:
+    fewer, flips = min(self.won, self.lost), self.won + self.lost
+    return min(1.0, 2 * sum(math.comb(flips, k) for k in range(fewer + 1)) / 2**flips)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Change:
+  """What became of a domain's held-out rows that both evaluations have; None: it is not measured there.
+
+  reward: the mean difference of what a row earned, and the ends of its 95 % interval (1.96 standard errors).
+  """
+
+  format: Flips | None
+  accuracy: Flips | None
+  reward: tuple[float, float, float] | None
+
+
+def changes(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> dict[str, Change]:
+  """Returns the change by domain, of "all" last; empty where the evaluations have no held-out row in common.
+
+  Two intervals side by side cannot say it: they are of rows, not of what became of each.
   """
   earlier = {(r["domain"], r["uid"]): r for r in before if r["set"] == HELD_OUT}
-  pairs = [
-      (earlier[key], r) for r in after if r["set"] == HELD_OUT and (key := (r["domain"], r["uid"])) in earlier
-  ]
-  said = []
-  for domain in sorted({own["domain"] for _, own in pairs}):
-    for field, name in (("gate", "valid format"), ("correct", "accuracy")):
-      own = [
-          (a[field], b[field]) for a, b in pairs
-          if b["domain"] == domain and a[field] is not None and b[field] is not None
-      ]  # fmt: skip
-      down, up = sum(a and not b for a, b in own), sum(b and not a for a, b in own)
-      p = 2 * sum(math.comb(down + up, k) for k in range(up + 1)) / 2 ** (down + up)
-      if down > up and p < 0.05:
-        was, now = (100 * sum(values) / len(own) for values in zip(*own))
-        said.append(
-            f"{domain} lost {name}: {was:.1f} -> {now:.1f} % of the same {len(own)} rows ({down} lost, {up} won)."
-        )
-  return said
+  pairs: dict[str, list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = collections.defaultdict(list)
+  for record in sorted(after, key=lambda r: r["domain"]):
+    if record["set"] == HELD_OUT and (was := earlier.get((record["domain"], record["uid"]))):
+      pairs[record["domain"]].append((was, record))
+  everything = list(itertools.chain(*pairs.values()))
+  return {
+      domain: Change(format=_flips(own, "gate"), accuracy=_flips(own, "correct"), reward=_reward_change(own))
+      for domain, own in (*pairs.items(), *([("all", everything)] if everything else []))
+  }
+
+
+def _flips(pairs, field: str) -> Flips | None:
+  own = [(a[field], b[field]) for a, b in pairs if a[field] is not None and b[field] is not None]
+  if not own:
+    return None
+  was, now = (sum(values) / len(own) for values in zip(*own))
+  won, lost = sum(b and not a for a, b in own), sum(a and not b for a, b in own)
+  return Flips(n=len(own), before=was, after=now, won=won, lost=lost)
+
+
+def _reward_change(pairs) -> tuple[float, float, float] | None:
+  own = [b["total"] - a["total"] for a, b in pairs if a["total"] is not None and b["total"] is not None]
+  if len(own) < 2:
+    return None
+  mean, margin = statistics.fmean(own), 1.96 * statistics.stdev(own) / len(own) ** 0.5
+  return mean, mean - margin, mean + margin
+
+
+def in_words(changed: Mapping[str, Change]) -> list[str]:
+  """Returns what became of all rows together, as a sentence; none where there was nothing to compare."""
+  if "all" not in changed:
+    return []
+  change, said = changed["all"], []
+  for name, own in (("valid format", change.format), ("accuracy", change.accuracy)):
+    if own:
+      said.append(f"{name} {own.won} won, {own.lost} lost of {own.n} (McNemar p = {own.p:.2g})")
+  if change.reward:
+    said.append("reward {:+.3f} [{:.3f}, {:.3f}]".format(*change.reward))
+  return [f"On the same rows: {'; '.join(said)}."]
+
+
+def lost(changed: Mapping[str, Change]) -> list[str]:
+  """Returns a sentence for each domain that has valid format, or is right, on fewer of its held-out rows.
+
+  Only where the rows that changed say so at 5 %: a mean over all domains hides that one was unlearned.
+  """
+  return [
+      f"{domain} lost {name}: {100 * own.before:.1f} -> {100 * own.after:.1f} % of the same {own.n} rows "
+      f"({own.lost} lost, {own.won} won)."
+      for domain, change in changed.items() if domain != "all"
+      for name, own in (("valid format", change.format), ("accuracy", change.accuracy))
+      if own and own.lost > own.won and own.p < 0.05
+  ]  # fmt: skip
 
 
 def table(

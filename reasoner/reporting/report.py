@@ -95,9 +95,14 @@ class Results:
     """Returns the accuracy of the best constant answer by domain."""
     return records_lib.best_constant_answer(self.after or self.before, name)
 
+  @functools.cached_property
+  def changes(self) -> dict[str, records_lib.Change]:
+    """What became of the held-out rows that both evaluations have, by domain."""
+    return records_lib.changes(self.before, self.after)
+
   @property
   def lost(self) -> list[str]:
-    return records_lib.lost(self.before, self.after)
+    return records_lib.lost(self.changes)
 
   @property
   def verifiable(self) -> list[str]:

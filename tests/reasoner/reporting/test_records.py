@@ -120,22 +120,41 @@ def test_the_table_shows_each_domain_with_its_interval_and_the_union_last():
 
 
 def changed(lost, won, field="correct", **fields):
-  """Returns the records of ten rows before and after, of which so many were lost, and so many won."""
+  """Returns the change of ten rows, of which so many were lost, and so many won."""
   before = [record(**{field: n < lost}, **fields) | {"uid": str(n)} for n in range(10)]
   after = [record(**{field: lost <= n < lost + won}, **fields) | {"uid": str(n)} for n in range(10)]
-  return before, after[::-1]
+  return records_lib.changes(before, after[::-1])
 
 
 def test_what_a_domain_has_lost_is_said_where_the_rows_show_it():
   # McNemar, exact: 6 of 6 changes down, p = 2 / 64; 7 of 8, p = 2 * 9 / 256 = 0.07; 5 of 5, p = 2 / 32.
   said = "math lost accuracy: 60.0 -> 0.0 % of the same 10 rows (6 lost, 0 won)."
-  assert records_lib.lost(*changed(6, 0)) == [said]
-  assert records_lib.lost(*changed(7, 1)) == records_lib.lost(*changed(5, 0)) == records_lib.lost(*changed(0, 9)) == []
-  (format_lost,) = records_lib.lost(*changed(9, 0, "gate", domain="poems", correct=None))
+  assert records_lib.lost(changed(6, 0)) == [said]
+  assert records_lib.lost(changed(7, 1)) == records_lib.lost(changed(5, 0)) == records_lib.lost(changed(0, 9)) == []
+  (format_lost,) = records_lib.lost(changed(9, 0, "gate", domain="poems", correct=None))
   assert format_lost.startswith("poems lost valid format: 90.0 -> 0.0 %")
-  assert records_lib.lost(*changed(6, 0, set_name="further")) == []
-  before, after = changed(6, 0)
-  assert records_lib.lost(before[:5], after) == []  # of rows that both have
+  assert records_lib.lost(changed(6, 0, set_name="further")) == []
+
+
+def test_a_change_is_of_rows_that_both_evaluations_have_and_all_is_their_union():
+  rows = lambda *verdicts: [  # noqa: E731
+      record(correct=right, total=total, domain=domain) | {"uid": str(n)}
+      for n, (domain, right, total) in enumerate(verdicts)
+  ]
+  before = rows(("poems", None, 0.5), ("math", False, 0.2), ("math", True, 1.0), ("math", False, 0.2), ("math", True, 1.0))
+  after = rows(("poems", None, 0.3), ("math", True, 1.0), ("math", False, 0.2), ("math", True, None))
+  found = records_lib.changes(before, after)
+  assert list(found) == ["math", "poems", "all"] and found["poems"].accuracy is None is found["poems"].reward
+  flips = found["math"].accuracy
+  assert (flips.n, flips.won, flips.lost, flips.p) == (3, 2, 1, 1.0)
+  assert (flips.before, flips.after) == (pytest.approx(1 / 3), pytest.approx(2 / 3))
+  # Of +0.8, -0.8 and -0.2: mean -0.067, standard deviation 0.808, so 1.96 standard errors are 0.915.
+  assert found["all"].reward == pytest.approx((-0.2 / 3, -0.981, 0.848), abs=1e-3)
+  assert records_lib.in_words(found) == [
+      "On the same rows: valid format 0 won, 0 lost of 4 (McNemar p = 1); accuracy 2 won, 1 lost of 3 (McNemar p = 1); "
+      "reward -0.067 [-0.981, 0.848]."
+  ]
+  assert records_lib.changes((), after) == {} and records_lib.in_words({}) == []
 
 
 def test_the_table_reads_before_and_after_where_an_earlier_evaluation_is_given():

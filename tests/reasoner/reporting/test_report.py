@@ -186,6 +186,7 @@ def test_a_domain_that_got_worse_is_named_above_the_charts(run):
   rows = [f"r{n}" for n in range(6)]
   page = run(before=map(record, rows), after=[record(uid, correct=False, total=0.2) for uid in rows])
   assert "Worse than before: math lost accuracy: 100.0 -> 0.0 % of the same 6 rows" in words(page)
+  assert "math +0 −0 of 6 1 +0 −6 of 6 0.031" in words(page)
   assert "Worse than before" not in words(run(before=map(record, rows), after=map(record, rows)))
 
 
