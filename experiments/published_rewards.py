@@ -23,7 +23,7 @@ def get_config(variant: str = "embedded") -> ml_collections.ConfigDict:
     for entry in rewards.values():
       if entry is not None:
         entry.weight = 0.0
-    rewards.format.weight = 0.2
+    rewards.format = dict(weight=0.2, guarded=0.0)
     rewards.update(
         length_band=dict(weight=0.3),
         lexical_diversity=dict(weight=0.25, list_items=domain == "creative_ideation"),
