@@ -12,10 +12,10 @@ _CLITIC = re.compile(r" (n['’]t|['’](?:s|m|d|re|ve|ll))\b", re.IGNORECASE)
 _BEFORE, _AFTER = ",;:!?%)]", "(["
 _STOPS = re.compile(r" (\.+(?!\w))")
 _LINES = re.compile(r"\n[ \n]*")
-_NUMBER = re.compile(r"(^|\s+)((\d{1,2})[.)])(?=(\s+)\S)")
+_NUMBER = re.compile(r"(^|(?<!\s)\s++)((\d{1,2})[.)])(?=(\s+)\S)")
 # A list begins with the text, or behind a colon or a sentence's end: "Ponting - 71" begins none.
 _FIRST_BULLET = re.compile(r"(?:^|(?<=[:.!?])\s+)([-*\u2022])\s")
-_BULLET = {c: re.compile(rf"(^|\s+)({re.escape(c)})(?=(\s+)\S)") for c in "-*\u2022"}
+_BULLET = {c: re.compile(rf"(^|(?<!\s)\s++)({re.escape(c)})(?=(\s+)\S)") for c in "-*\u2022"}
 
 
 def repair_spacing(text: str) -> str:
