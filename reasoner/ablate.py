@@ -12,8 +12,9 @@ r"""python -m reasoner.ablate --config=RECIPE --workdir=DIR EXPRESSION...: which
   --config.FIELD=VALUE     of all runs
 
 Runs come one after another and what is finished is not run again: the same command goes on after any
-end. A seed has one cold start, which all runs share that do not vary it (as config.model.adapter, or as
-config.model.path where the model starts from nothing): what differs is GRPO. It ends in DIR/compare.html, see
+end. A seed has one cold start, which all runs share but those that vary the model, the data or the cold start
+itself (as config.model.adapter, or as config.model.path where the model starts from nothing): what differs is
+GRPO. DISCO's shares count as GRPO's, though traces are drawn by them too. It ends in DIR/compare.html, see
 reasoner/compare.py.
 """
 
@@ -39,7 +40,7 @@ from rewards.errors import ConfigError
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Job:
-  """A run of `reasoner.main`. compared: whether its result is of interest, and not only its base."""
+  """A run of `reasoner.main`. compared: whether its result is of interest, and not only its cold start."""
 
   workdir: Workdir
   arguments: tuple[str, ...]
@@ -78,11 +79,14 @@ def plan(
     start: tuple[str, ...] = ()
     if settings.cold_start.steps and not settings.model.adapter:
       directory = workdir / "cold_start" / f"seed_{seed}"
-      # A run takes a step at least; at this rate it leaves the adapter as it is.
-      shortest = "train.steps=1", "train.learning_rate=0.0", "train.evaluate_every=0", "data.evaluation_rows=1"
+      shortest = ["train.steps=1", "train.evaluate_every=0", "data.evaluation_rows=1"]
+      learned = [f"model.path={directory / 'base'}"]
+      if not from_nothing:
+        # A run takes a step at least; at this rate it leaves the adapter as it is.
+        shortest += ["train.learning_rate=0.0", "train.time_budget_hours=0.0"]
+        learned = [f"model.adapter={directory}", "model.adapter_is_reference=True"]
       add(directory, [f"seed={seed}", *shortest], compared=False)
-      learned = f"model.path={directory / 'base'}" if from_nothing else f"model.adapter={directory}"
-      start = learned, "cold_start.steps=0"
+      start = *learned, "cold_start.steps=0"
     for variant in variants:
       own = start if variant.shares_cold_start else ()
       add(workdir / variant.name / f"seed_{seed}", [f"seed={seed}", *variant.fields, *own])

@@ -132,7 +132,7 @@ class Evaluator:
     )
     changed = records_lib.changes(earlier or (), found)
     worse = [f"warning: {sentence}" for sentence in records_lib.lost(changed)]
-    print("\n".join([*lines, *records_lib.in_words(changed), *too_long, *worse]), flush=True)
+    print("\n".join([*lines, *records_lib.overall(changed), *too_long, *worse]), flush=True)
 
   @functools.cached_property
   def sample_share(self) -> float:

@@ -16,7 +16,7 @@ from reasoner.data.choices import with_options
 from reasoner.data.dataset import Dropped
 from reasoner.data.reading import Row
 from rewards import format as output_format
-from rewards.measures import text as measures
+from rewards.measures import text as text_lib
 from rewards.rows import example_from_row
 from rewards.rows import RowError
 from rewards.schema import Choice
@@ -84,7 +84,7 @@ def read_row(row: Row, place: str, *, truth: bool = True) -> PoolRow:
       example = dataclasses.replace(example, prompt=with_options(text, reference.choices))
   passage = example.extra.get("passage")
   if passage is None and example.domain == "summarization":  # whose rewards take it for the source
-    passage = measures.at_blank_line(text)[1]
+    passage = text_lib.split_at_blank_line(text)[1]
   if passage and (not isinstance(passage, str) or passage not in example.prompt):
     raise RowError(f"{place}: metadata.passage is {passage!r:.80}; expected a part of the prompt, which may be cut.")
   example = dataclasses.replace(example, passage=passage or "")

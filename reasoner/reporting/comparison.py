@@ -37,7 +37,7 @@ from rewards.errors import ConfigError
 MEASURES = ("format", "accuracy", "reward")  # reward: under the recipe's own weights, whatever a run paid
 SHOWN = 0.05
 _EXACT_ROWS, _FLIPS = 14, 20_000
-# Fields that do not make two runs different experiments: a base of its own comes with each seed.
+# Fields that do not make two runs different experiments: what a run begins from, each seed has of its own.
 _NO_EXPERIMENT = ("seed", "model.path")
 
 
@@ -189,7 +189,7 @@ class Comparison:
   @property
   def fields(self) -> dict[str, list[Any]]:
     """Fields of the config in which arms differ, with each arm's value."""
-    flat = [dict(_flat(arm.runs[0].config)) for arm in self.arms]
+    flat = [dict(_experiment(arm.runs[0].config)) for arm in self.arms]
     names = sorted({name for own in flat for name in own} - set(_NO_EXPERIMENT))
     found = {name: [own.get(name, "–") for own in flat] for name in names}
     return {name: values for name, values in found.items() if any(value != values[0] for value in values)}
@@ -243,7 +243,7 @@ def arms_of(directories: Sequence[pathlib.Path]) -> list[Arm]:
     if not (workdir.config.exists() and workdir.summary.exists()):
       raise ConfigError(f"{directory} holds no finished run.")
     config = files.read_json(workdir.config)
-    experiment = repr([(name, value) for name, value in _flat(config) if name not in _NO_EXPERIMENT])
+    experiment = repr([(name, value) for name, value in _experiment(config) if name not in _NO_EXPERIMENT])
     seed = re.fullmatch(r"seed_\d+", directory.resolve().name)
     name = directory.resolve().parent.name if seed else directory.resolve().name
     run = report.read(directory, files.read_json(workdir.summary), config)
@@ -256,6 +256,13 @@ def arms_of(directories: Sequence[pathlib.Path]) -> list[Arm]:
   if len(set(names)) < len(names):
     raise ConfigError(f"two of these runs differ and have one name ({', '.join(names)}): rename a directory.")
   return found
+
+
+def _experiment(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+  """Yields a config's fields; an adapter that each seed has of its own, DIR/seed_N, as DIR."""
+  for name, value in _flat(config):
+    path = pathlib.Path(value) if name == "model.adapter" and value else None
+    yield name, str(path.parent) if path and path.name == f"seed_{config['seed']}" else value
 
 
 def _flat(config: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:

@@ -164,6 +164,7 @@ def summary_by_domain(
 class Flips:
   """On how many of the same n rows a verdict came out otherwise: `won` became true, `lost` false.
 
+  before, after: the shares of true, 0 to 1.
   p: exact McNemar test of them, two-sided (https://doi.org/10.1007/BF02295996); 1 where nothing changed.
   """
 
@@ -181,9 +182,10 @@ class Flips:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Change:
-  """What became of a domain's held-out rows that both evaluations have; None: it is not measured there.
+  """What became of a domain's held-out rows that both evaluations have; None: not measured there.
 
-  reward: the mean difference of what a row earned, and the ends of its 95 % interval (1.96 standard errors).
+  reward: the mean difference of what a row earned, and the ends of its 95 % interval (1.96 standard errors); None
+  too where fewer than two rows were scored both times.
   """
 
   format: Flips | None
@@ -225,8 +227,8 @@ def _reward_change(pairs) -> tuple[float, float, float] | None:
   return mean, mean - margin, mean + margin
 
 
-def in_words(changed: Mapping[str, Change]) -> list[str]:
-  """Returns what became of all rows together, as a sentence; none where there was nothing to compare."""
+def overall(changed: Mapping[str, Change]) -> list[str]:
+  """Returns a sentence on all domains' rows together; none where there was nothing to compare."""
   if "all" not in changed:
     return []
   change, said = changed["all"], []

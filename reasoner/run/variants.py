@@ -15,7 +15,8 @@ from typing import Any
 from rewards.errors import ConfigError
 
 AS_IT_IS = "as_it_is"
-# What a cold start depends on: a variant of these needs one of its own.
+# A variant of these needs a cold start of its own. Not one of disco, by which traces are drawn too: what it asks is
+# how GRPO samples.
 _COLD_START_FIELDS = ("model.", "data.", "curation.", "cold_start.", "plugins", "rollout.max_", "seed")
 
 

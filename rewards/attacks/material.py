@@ -116,7 +116,7 @@ def _differ(a: frozenset[str], b: frozenset[str]) -> bool:
 
 def _source(prompt: str) -> str:
   """Returns what stands below the prompt's first blank line, if that is most of it."""
-  below = measures.at_blank_line(prompt)[1]
+  below = measures.split_at_blank_line(prompt)[1]
   return below if len(below) > len(prompt) / 2 else prompt
 
 

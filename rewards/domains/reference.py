@@ -220,7 +220,7 @@ def _request(prompt: str, whole: bool) -> str:
   prompt = _TAG.sub("", prompt).strip()
   if whole and len(words := prompt.split()) <= _REQUEST_WORDS:
     return " ".join(words)
-  return " ".join(text.at_blank_line(prompt)[0].split()[:_REQUEST_WORDS])
+  return " ".join(text.split_at_blank_line(prompt)[0].split()[:_REQUEST_WORDS])
 
 
 def _scale(model: str, scale: tuple) -> _Scale:

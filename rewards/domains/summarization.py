@@ -62,7 +62,7 @@ def _first_words(passage: str) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _source(prompt: str) -> tuple[str, ...]:
-  after = text.at_blank_line(prompt)[1]
+  after = text.split_at_blank_line(prompt)[1]
   return text.words(after if after.strip() else prompt)
 
 

@@ -111,8 +111,8 @@ def _without_marks(text: str) -> str:
   return "".join(shown)
 
 
-def at_blank_line(text: str) -> tuple[str, str]:
-  """Returns what stands before and after the first blank line, however breaks are written; "" after it if none."""
+def split_at_blank_line(text: str) -> tuple[str, str]:
+  """Returns what stands before and after the first blank line (breaks are \\n, \\r\\n or \\r); without one all, and ""."""
   before, *after = _BLANK_LINE.split(text, maxsplit=1)
   return before, "".join(after)
 

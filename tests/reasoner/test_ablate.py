@@ -70,10 +70,9 @@ def test_runs_of_a_seed_share_its_cold_start_unless_they_vary_what_it_sees(tmp_p
     f"{name}/seed_{seed}" for seed in (3, 4) for name in ("cold_start", "as_it_is", "flat", "mine")
   ]
   start, whole, flat, mine = (job.arguments for job in jobs[:4])
-  assert start[-5:] == (
+  assert start[-4:] == (
     "--config.seed=3",
     "--config.train.steps=1",
-    "--config.train.learning_rate=0.0",
     "--config.train.evaluate_every=0",
     "--config.data.evaluation_rows=1",
   )
@@ -89,7 +88,8 @@ def test_a_pretrained_model_shares_its_cold_start_as_an_adapter(tmp_path):
   shared, whole = (job.arguments for job in ablate.plan(recipe, tmp_path, (), found, (0,)))
   assert "--config.train.learning_rate=0.0" in shared
   adapter = f"--config.model.adapter={tmp_path}/cold_start/seed_0"
-  assert whole[2:] == ("--config.seed=0", adapter, "--config.cold_start.steps=0")
+  reference = "--config.model.adapter_is_reference=True"  # as what a cold start of one's own leaves is
+  assert whole[2:] == ("--config.seed=0", adapter, reference, "--config.cold_start.steps=0")
   own = f"--config.model.adapter={tmp_path}/mine", "--config.cold_start.steps=0"
   assert [job.arguments[2:] for job in ablate.plan(recipe, tmp_path, own, found, (0,))] == [(*own, "--config.seed=0")]
 

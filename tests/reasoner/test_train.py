@@ -351,12 +351,13 @@ def test_a_run_goes_on_from_the_adapter_of_another_and_keeps_the_best_of_its_own
 
 
 @pytest.mark.slow
-def test_a_step_at_rate_zero_leaves_the_adapter_as_it_is_so_that_an_ablation_can_share_it(scratch, uninterrupted):
-  workdir, earlier = scratch / "unmoved", uninterrupted[0]
-  flags = f"--config.model.adapter={earlier}", "--config.cold_start.steps=0", "--config.train.steps=1"
-  finish(start(scratch, workdir, *flags, "--config.train.learning_rate=0.0"), workdir)
-  kept, was = (d / "adapter" / "adapter_model.safetensors" for d in (workdir, earlier))
-  assert kept.read_bytes() == was.read_bytes()
+def test_from_the_cold_start_that_an_ablation_shares_a_pretrained_model_ends_in_the_bits_of_its_own(scratch, uninterrupted):
+  base, steps = f"--config.model.path={uninterrupted[0] / 'base'}", "--config.cold_start.steps=3"
+  own = finish(start(scratch, scratch / "own", base, steps), scratch / "own")
+  alone = "--config.train.steps=1", "--config.train.learning_rate=0.0", "--config.data.evaluation_rows=1"
+  finish(start(scratch, scratch / "alone", base, steps, *alone), scratch / "alone")
+  flags = base, f"--config.model.adapter={scratch / 'alone'}", "--config.cold_start.steps=0"
+  assert finish(start(scratch, scratch / "after", *flags), scratch / "after")["adapter_sha256"] == own["adapter_sha256"]
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@
 from reasoner.data.dataset import DataSet
 from reasoner.data.dataset import Dropped
 from reasoner.data.dataset import Task
-from rewards.measures import text as measures
+from rewards.measures import text as text_lib
 from rewards.schema import Text
 
 CATEGORIES = {
@@ -27,7 +27,7 @@ def task(row, domain) -> Task:
       text=text,
       reference=Text(text=row["messages"][1]["content"].strip()),
       # What the rewards for summaries take for the source.
-      passage=measures.at_blank_line(text)[1] if domain == "summarization" else "",
+      passage=text_lib.split_at_blank_line(text)[1] if domain == "summarization" else "",
   )
 
 

@@ -17,13 +17,14 @@ from tests.reasoner.reporting.test_report import step
 from tests.reasoner.reporting.test_report import words
 
 
-def write_run(directory, rows, *, seed=0, weight=0.8, path="", finished=True):
+def write_run(directory, rows, *, seed=0, weight=0.8, path="", adapter="", finished=True):
   """A run's files: rows are (uid, correct) of math; poems are paid the same in every run."""
   directory.mkdir(parents=True)
   workdir = Workdir(directory)
   rewards = {"math": {"format": {"weight": 0.2}, "math_answer": {"weight": weight}}}
   files.write_json(
-    workdir.config, {"seed": seed, "model": {"name": "embedded", "path": path}, "rewards": rewards}
+    workdir.config,
+    {"seed": seed, "model": {"name": "embedded", "path": path, "adapter": adapter}, "rewards": rewards},
   )
   poems = [record(str(k), domain="poems", correct=None, total=0.5, rhyme=0.25) for k in range(10)]
   maths = [record(uid, correct=ok, total=0.2 + 0.8 * ok, math_answer=float(ok)) for uid, ok in rows]
@@ -108,6 +109,22 @@ def test_seeds_of_one_config_are_one_arm_and_paired_seed_by_seed(tmp_path):
   d = comparison.Comparison([base, more]).differences["more", "math", "accuracy"]
   assert d.baseline == pytest.approx(0.5) and d.value == pytest.approx((50 + 45 + 90) / 300)
   assert d.by_seed == pytest.approx([0.1, -0.05, 0.3]) and d.agreeing == 2
+
+
+def test_an_adapter_of_each_seed_s_own_makes_no_other_experiment_and_another_run_s_does(tmp_path):
+  directories = [
+    write_run(
+      tmp_path / name / f"seed_{seed}", rows(50), seed=seed, weight=weight, adapter=f"cold_start/seed_{seed}"
+    )
+    for name, weight in (("base", 0.8), ("more", 0.7)) for seed in (0, 1)
+  ]
+  arms = comparison.arms_of(directories)
+  assert [(arm.name, arm.seeds) for arm in arms] == [("base", [0, 1]), ("more", [0, 1])]
+  assert comparison.Comparison(arms).fields == {"rewards.math.math_answer.weight": [0.8, 0.7]}
+  other = write_run(tmp_path / "other", rows(50), adapter="runs/earlier")
+  assert comparison.Comparison(comparison.arms_of([directories[0], other])).fields == {
+    "model.adapter": ["cold_start", "runs/earlier"]
+  }
 
 
 def test_holms_correction_is_monotone_and_never_below_p():

@@ -150,11 +150,11 @@ def test_a_change_is_of_rows_that_both_evaluations_have_and_all_is_their_union()
   assert (flips.before, flips.after) == (pytest.approx(1 / 3), pytest.approx(2 / 3))
   # Of +0.8, -0.8 and -0.2: mean -0.067, standard deviation 0.808, so 1.96 standard errors are 0.915.
   assert found["all"].reward == pytest.approx((-0.2 / 3, -0.981, 0.848), abs=1e-3)
-  assert records_lib.in_words(found) == [
+  assert records_lib.overall(found) == [
       "On the same rows: valid format 0 won, 0 lost of 4 (McNemar p = 1); accuracy 2 won, 1 lost of 3 (McNemar p = 1); "
       "reward -0.067 [-0.981, 0.848]."
   ]
-  assert records_lib.changes((), after) == {} and records_lib.in_words({}) == []
+  assert records_lib.changes((), after) == {} and records_lib.overall({}) == []
 
 
 def test_the_table_reads_before_and_after_where_an_earlier_evaluation_is_given():

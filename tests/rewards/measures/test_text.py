@@ -51,6 +51,12 @@ def test_look_alike_letters_of_another_script_make_an_unknown_word():
   assert word != "dragon" and word not in text.word_frequencies()
 
 
+@pytest.mark.parametrize("blank", ["\n\n", "\r\n\r\n", "\r\r", "\n \t\r\n"])
+def test_a_blank_line_is_one_however_its_breaks_are_written(blank):
+  assert text.split_at_blank_line(f"One\ntwo{blank}three{blank}four") == ("One\ntwo", f"three{blank}four")
+  assert text.split_at_blank_line("One\ntwo\r\nthree") == ("One\ntwo\r\nthree", "")
+
+
 def test_hidden_markup_is_not_read():
   said = text.read('One <!-- dragon dragon --> two <span style="display: none">dragon</span> <b>three</b> <p hidden>dragon')
   assert said.words == ("one", "two", "three")
