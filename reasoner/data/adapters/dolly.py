@@ -9,7 +9,6 @@ There is one split: naming it both for training and for evaluation carves 10 % o
 from reasoner.data.dataset import DataSet
 from reasoner.data.dataset import Dropped
 from reasoner.data.dataset import Task
-from reasoner.data.spacing import repair_lists
 from rewards.schema import Text
 
 CATEGORIES = {
@@ -28,7 +27,7 @@ def task(row, domain) -> Task:
   return Task(
       text=context if domain == "summarization" else instruction,
       prompt=f"{instruction}\n\n{context}" if context else "",
-      reference=Text(text=repair_lists(row["response"].strip())),
+      reference=Text(text=row["response"].strip()),
       passage=context,
   )
 

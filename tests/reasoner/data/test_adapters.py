@@ -8,7 +8,6 @@ import pytest
 
 from reasoner.data import dataset
 from reasoner.data.dataset import Dropped
-from reasoner.data.spacing import repair_lists
 from reasoner.data.spacing import repair_spacing
 from rewards.rows import RowError
 from rewards.schema import Choice
@@ -233,42 +232,6 @@ def test_spacing_is_repaired_as_by_patterns_over_the_whole_text(text):
   said = re.sub(r"([(\[]) +", r"\1", said)
   said = re.sub(r"\n[ \n]*", lambda run: "\n\n" if run[0].count("\n") > 1 else "\n", said)
   assert repair_spacing(text) == said.strip()
-
-
-@pytest.mark.parametrize(
-    "lost, text",
-    [
-        ("1.\nChess 2.\nGo 3.\nPoker", "1. Chess\n2. Go\n3. Poker"),
-        ("Try these: 1) walk. 2) swim.\n3) sleep.", "Try these:\n1) walk.\n2) swim.\n3) sleep."),
-        ("1.\nIt ends on June 21.\n2.\nIt began on May 9.", "1. It ends on June 21.\n2. It began on May 9."),
-        ("Teas: - green - black - white", "Teas:\n- green\n- black\n- white"),
-        ("* \"Two?\nThree.\" - Kevin * \"Go.\" - Ann * \"No.\" - Bo", "* \"Two?\nThree.\" - Kevin\n* \"Go.\" - Ann\n* \"No.\" - Bo"),
-    ],
-)
-def test_a_list_gets_the_line_breaks_back_that_its_corpus_lost(lost, text):
-  assert repair_lists(lost) == text == repair_lists(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "It was a long - very long - day - and night.",
-        "Ponting - 71 Kallis - 62 Amla - 55",
-        "Two: - one - two",
-        "He came in at 1. She came in at 4.",
-        "2. Go 3. Poker",
-        "- \"Alone\" - Bo\n- \"Here\" - Ann\n- \"There\" - Jo",
-        "A list:\n\n1. Chess\n   a. blitz\n\n2. Go - the old one - is slow",
-    ],
-)
-def test_what_is_no_list_or_has_its_breaks_is_left_alone(text):
-  assert repair_lists(text) == text
-
-
-def test_dolly_s_lists_have_their_lines():
-  row = {"response": " 1.\nA doorstop 2.\nA shelf"}
-  assert task("dolly", row, domain="creative_ideation").reference.text == "1. A doorstop\n2. A shelf"
 
 
 def test_dolly_feeds_each_domain_its_own_category():
