@@ -29,6 +29,7 @@ import numpy as np
 
 from reasoner.data.corpus import HELD_OUT
 from reasoner.reporting import charts
+from reasoner.reporting import records
 from reasoner.reporting import report
 from reasoner.run import files
 from reasoner.run.workdir import Workdir
@@ -156,7 +157,6 @@ class Comparison:
     if not uids:
       return None
     paired = np.array([ours[uid] - theirs[uid] for uid in uids])
-    margin = 1.96 * paired.std(ddof=1) / len(uids) ** 0.5 if len(uids) > 1 else float("inf")
     by_seed = [arm.means(domain, measure), self.baseline.means(domain, measure)]
     return Difference(
       arm=arm.name,
@@ -164,7 +164,7 @@ class Comparison:
       measure=measure,
       baseline=statistics.fmean(theirs[uid] for uid in uids),
       value=statistics.fmean(ours[uid] for uid in uids),
-      interval=(paired.mean() - margin, paired.mean() + margin),
+      interval=records.mean_interval(paired.tolist())[1:],
       n=len(uids),
       p=sign_flip(paired),
       by_seed=[by_seed[0][s] - by_seed[1][s] for s in common if all(s in own for own in by_seed)],
@@ -190,7 +190,7 @@ class Comparison:
   def fields(self) -> dict[str, list[Any]]:
     """Fields of the config in which arms differ, with each arm's value."""
     flat = [dict(_experiment(arm.runs[0].config)) for arm in self.arms]
-    names = sorted({name for own in flat for name in own} - set(_NO_EXPERIMENT))
+    names = sorted({name for own in flat for name in own})
     found = {name: [own.get(name, "–") for own in flat] for name in names}
     return {name: values for name, values in found.items() if any(value != values[0] for value in values)}
 
@@ -243,7 +243,7 @@ def arms_of(directories: Sequence[pathlib.Path]) -> list[Arm]:
     if not (workdir.config.exists() and workdir.summary.exists()):
       raise ConfigError(f"{directory} holds no finished run.")
     config = files.read_json(workdir.config)
-    experiment = repr([(name, value) for name, value in _experiment(config) if name not in _NO_EXPERIMENT])
+    experiment = repr(list(_experiment(config)))
     seed = re.fullmatch(r"seed_\d+", directory.resolve().name)
     name = directory.resolve().parent.name if seed else directory.resolve().name
     run = report.read(directory, files.read_json(workdir.summary), config)
@@ -259,10 +259,12 @@ def arms_of(directories: Sequence[pathlib.Path]) -> list[Arm]:
 
 
 def _experiment(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-  """Yields a config's fields; an adapter that each seed has of its own, DIR/seed_N, as DIR."""
+  """Yields the fields that make it what it is; an adapter that each seed has of its own, DIR/seed_N, as DIR."""
   for name, value in _flat(config):
-    path = pathlib.Path(value) if name == "model.adapter" and value else None
-    yield name, str(path.parent) if path and path.name == f"seed_{config['seed']}" else value
+    if name == "model.adapter" and pathlib.Path(value).name == f"seed_{config['seed']}":
+      value = str(pathlib.Path(value).parent)
+    if name not in _NO_EXPERIMENT:
+      yield name, value
 
 
 def _flat(config: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:

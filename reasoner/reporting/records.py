@@ -192,6 +192,12 @@ class Change:
   accuracy: Flips | None
   reward: tuple[float, float, float] | None
 
+  @property
+  def verdicts(self) -> dict[str, Flips]:
+    """Those that are measured, by what a sentence calls them."""
+    named = {"valid format": self.format, "accuracy": self.accuracy}
+    return {name: own for name, own in named.items() if own}
+
 
 def changes(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> dict[str, Change]:
   """Returns the change by domain, of "all" last; empty where the evaluations have no held-out row in common.
@@ -221,20 +227,25 @@ def _flips(pairs, field: str) -> Flips | None:
 
 def _reward_change(pairs) -> tuple[float, float, float] | None:
   own = [b["total"] - a["total"] for a, b in pairs if a["total"] is not None and b["total"] is not None]
-  if len(own) < 2:
-    return None
-  mean, margin = statistics.fmean(own), 1.96 * statistics.stdev(own) / len(own) ** 0.5
-  return mean, mean - margin, mean + margin
+  return mean_interval(own) if len(own) > 1 else None
+
+
+def mean_interval(differences: Sequence[float]) -> tuple[float, float, float]:
+  """Returns the mean of paired differences and the ends of its 95 % interval: 1.96 standard errors, infinite for one."""
+  mean = statistics.fmean(differences)
+  error = statistics.stdev(differences) / len(differences) ** 0.5 if len(differences) > 1 else math.inf
+  return mean, mean - 1.96 * error, mean + 1.96 * error
 
 
 def overall(changed: Mapping[str, Change]) -> list[str]:
   """Returns a sentence on all domains' rows together; none where there was nothing to compare."""
   if "all" not in changed:
     return []
-  change, said = changed["all"], []
-  for name, own in (("valid format", change.format), ("accuracy", change.accuracy)):
-    if own:
-      said.append(f"{name} {own.won} won, {own.lost} lost of {own.n} (McNemar p = {own.p:.2g})")
+  change = changed["all"]
+  said = [
+      f"{name} {own.won} won, {own.lost} lost of {own.n} (McNemar p = {own.p:.2g})"
+      for name, own in change.verdicts.items()
+  ]
   if change.reward:
     said.append("reward {:+.3f} [{:.3f}, {:.3f}]".format(*change.reward))
   return [f"On the same rows: {'; '.join(said)}."]
@@ -249,8 +260,7 @@ def lost(changed: Mapping[str, Change]) -> list[str]:
       f"{domain} lost {name}: {100 * own.before:.1f} -> {100 * own.after:.1f} % of the same {own.n} rows "
       f"({own.lost} lost, {own.won} won)."
       for domain, change in changed.items() if domain != "all"
-      for name, own in (("valid format", change.format), ("accuracy", change.accuracy))
-      if own and own.lost > own.won and own.p < 0.05
+      for name, own in change.verdicts.items() if own.lost > own.won and own.p < 0.05
   ]  # fmt: skip
 
 

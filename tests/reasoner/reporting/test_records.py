@@ -120,20 +120,26 @@ def test_the_table_shows_each_domain_with_its_interval_and_the_union_last():
 
 
 def changed(lost, won, field="correct", **fields):
-  """Returns the change of ten rows, of which so many were lost, and so many won."""
+  """Returns the records of ten rows before and after, of which so many were lost, and so many won."""
   before = [record(**{field: n < lost}, **fields) | {"uid": str(n)} for n in range(10)]
   after = [record(**{field: lost <= n < lost + won}, **fields) | {"uid": str(n)} for n in range(10)]
-  return records_lib.changes(before, after[::-1])
+  return before, after[::-1]
+
+
+def said_lost(before, after):
+  return records_lib.lost(records_lib.changes(before, after))
 
 
 def test_what_a_domain_has_lost_is_said_where_the_rows_show_it():
   # McNemar, exact: 6 of 6 changes down, p = 2 / 64; 7 of 8, p = 2 * 9 / 256 = 0.07; 5 of 5, p = 2 / 32.
   said = "math lost accuracy: 60.0 -> 0.0 % of the same 10 rows (6 lost, 0 won)."
-  assert records_lib.lost(changed(6, 0)) == [said]
-  assert records_lib.lost(changed(7, 1)) == records_lib.lost(changed(5, 0)) == records_lib.lost(changed(0, 9)) == []
-  (format_lost,) = records_lib.lost(changed(9, 0, "gate", domain="poems", correct=None))
+  assert said_lost(*changed(6, 0)) == [said]
+  assert said_lost(*changed(7, 1)) == said_lost(*changed(5, 0)) == said_lost(*changed(0, 9)) == []
+  (format_lost,) = said_lost(*changed(9, 0, "gate", domain="poems", correct=None))
   assert format_lost.startswith("poems lost valid format: 90.0 -> 0.0 %")
-  assert records_lib.lost(changed(6, 0, set_name="further")) == []
+  assert said_lost(*changed(6, 0, set_name="further")) == []
+  before, after = changed(6, 0)
+  assert said_lost(before[:5], after) == []  # of rows that both have
 
 
 def test_a_change_is_of_rows_that_both_evaluations_have_and_all_is_their_union():
